@@ -79,10 +79,8 @@ def unchecked(config: RunConfig) -> tuple[str, ...]:
     if config.other_layout == NONE or foreign(config.model) is None:
         return ()
     return (
-        (
-            f"--other-layout {config.other_layout}: whether {config.model} has these modules is only "
-            "seen when a rank builds it"
-        ),
+        f"--other-layout {config.other_layout}: whether {config.model} has these modules is seen "
+        "only when a rank builds it",
     )
 
 

@@ -2,15 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Self
+from difflib import get_close_matches
+from typing import Final, Self
 
 import msgspec
 
 from resnext_bench.errors import UsageError
-from resnext_bench.reports.schema.convs import OPERATIONS, Convolution
+from resnext_bench.reports.schema.convs import BY_HAND, OPERATIONS, Convolution
 from resnext_bench.resnext.convolutions import Operation, convolutions
 from resnext_bench.resnext.layers import Layer
 from resnext_bench.resnext.traffic import Dtype, Layout
+from resnext_bench.wording import count_of
+
+_NAMED: Final = 5
+"""Most convolutions that a refusal names."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -87,7 +92,7 @@ def by_hand(
                 f"--groups {groups}: {name} {count} cannot be divided by it; give a divisor of both"
             )
     found = Convolution(
-        layers=("given",),
+        layers=(BY_HAND,),
         images=images,
         filters=filters,
         groups=groups,
@@ -112,6 +117,17 @@ def chosen(asked: Sequence[Asked], layer: str | None) -> list[Asked]:
         return list(asked)
     found = [one for one in asked if layer in one.convolution.layers]
     if not found:
-        names = ", ".join(one.convolution.layers[0] for one in asked)
-        raise UsageError(f"--layer {layer}: not among its convolutions, which are {names}")
+        raise UsageError(f"--layer {layer}: not among its {_named(layer, asked)}")
     return found
+
+
+def _named(layer: str, asked: Sequence[Asked]) -> str:
+    """Say how many convolutions there are, and those that may be meant; all where they are few."""
+    names = [name for one in asked for name in one.convolution.layers]
+    many = count_of(len(names), "convolution")
+    if len(names) <= _NAMED:
+        return f"{many}, which {'are' if len(names) > 1 else 'is'} {', '.join(names)}"
+    near = get_close_matches(layer, names, n=_NAMED)
+    if near:
+        return f"{many}; the nearest {'are' if len(near) > 1 else 'is'} {', '.join(near)}"
+    return f"{many}, from {names[0]} to {names[-1]}"

@@ -7,7 +7,7 @@ they are, so that it can be read, changed and run by anybody.
 from collections.abc import Sequence
 from typing import Final
 
-from resnext_bench.reports.issue_scripts import IMPORT, TIME, TIMER, US, WHERE
+from resnext_bench.reports.issue_scripts import IMPORT, LIMITS, TIME, TIMER, US, WHERE
 from resnext_bench.reports.schema.convs import Convolution
 from resnext_bench.resnext.convolutions import Operation
 from resnext_bench.resnext.traffic import Dtype, Layout
@@ -49,6 +49,7 @@ STRIDE |= {{"y": {y_stride}}}
 WINDOW, GROUPS = {window}, {groups}
 settings, device = torch.backends.cudnn, "cuda" if torch.cuda.is_available() else "cpu"
 settings.allow_tf32 = {tf32}
+LIMIT = {limit:g}  # from float64, for {digits}
 {where}
 print(f"torch {{torch.__version__}}, cuDNN {{settings.version()}}, {{where}}")
 try:
@@ -79,20 +80,27 @@ def show(benchmark, limit):  # in a thread of its own, which has made no choice 
     {timer}
     {time}
     us = f"{us}"
-    print(f"benchmark={{benchmark}}, limit={{limit}}: {{us}}, {{off:.1e}} off from float64")
+    ok = "right" if off <= LIMIT else "WRONG"
+    print(f"benchmark={{benchmark}}, limit={{limit}}: {{us}}, {{ok}}: {{off:.1e}} off from float64")
+    return off <= LIMIT
 
 
 on = {{"dtype": torch.{dtype}, "device": device}}
 tensors = [torch.empty_strided(DIM[one], STRIDE[one], **on).normal_() for one in "xwy"]
 exact = call(*(one.double() for one in tensors))
-for how in ((False, 10), (True, 10), (True, 0))[: 3 if device == "cuda" else 1]:
-    ThreadPoolExecutor(1).submit(show, *how).result()
+modes = ((False, 10), (True, 10), (True, 0))[: 3 if device == "cuda" else 1]
+right = [ThreadPoolExecutor(1).submit(show, *how).result() for how in modes]
+raise SystemExit(not all(right))
 '''
 
 
 def script(conv: Convolution, operation: Operation, model: str) -> str:
-    """Return the script of one operation of a convolution; `model` is empty where it has none."""
+    """Return the script of one operation of a convolution; `model` is empty where it has none.
+
+    It exits with 0 where every result is right, and with 1 where one is wrong.
+    """
     dtype, io = _TYPES[conv.dtype]
+    digits = "tf32" if conv.dtype == "tf32" else dtype
     read, written = _TENSORS[operation]
     dims = {"x": conv.images, "w": conv.weights, "y": conv.outputs}
     window = {"stride": conv.stride, "padding": conv.padding, "dilation": conv.dilation}
@@ -103,6 +111,8 @@ def script(conv: Convolution, operation: Operation, model: str) -> str:
         window=str(window).replace("'", '"'),
         groups=conv.groups,
         tf32=conv.dtype == "tf32",
+        limit=LIMITS[digits],
+        digits=digits,
         io=io,
         dtype=dtype,
         read=read,

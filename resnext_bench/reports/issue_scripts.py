@@ -13,6 +13,14 @@ TIME: Final = "t = timer.blocked_autorange()"
 US: Final = "{1e6 * t.median:.1f} us (IQR {1e6 * t.iqr:.1f})"
 """The time in words, within an f-string; IQR is how Timer calls the distance of its quartiles."""
 WHERE: Final = 'where = torch.cuda.get_device_name() if torch.cuda.is_available() else "the CPU"'
+LIMITS: Final = {
+    **dict.fromkeys(("float64", "complex128"), 1e-10),
+    **dict.fromkeys(("float32", "complex64"), 1e-4),
+    **dict.fromkeys(("tf32", "float16", "complex32"), 1e-2),
+    "bfloat16": 6e-2,
+}
+"""How far a right result may be from float64, relative, by the type with the fewest digits: some
+steps of that type, for fp32 more, as algorithms such as Winograd's and long sums need it."""
 CANNOT_HERE: Final = 5
 """Exit code of a script that needs another machine, as of this program."""
 

@@ -6,8 +6,10 @@ what it found to standard output. A model's own output goes to standard error.
 
 import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final
 
 import msgspec
@@ -18,10 +20,12 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from resnext_bench.reports.schema.config import RunConfig
 from resnext_bench.reports.schema.convs import SeenConvolution
 from resnext_bench.symptoms import brief
-from resnext_bench.worker.models import maker
+from resnext_bench.worker.models import ModelError, maker
 
 BATCH: Final = 2
 """Fewest images of which batch norm can compute a variance on a map of one pixel."""
+_OURS: Final = Path(__file__).parents[1]
+_TORCH: Final = Path(torch.__file__).parent
 
 
 class _Listener(TorchDispatchMode):
@@ -91,6 +95,20 @@ def _named(module: nn.Module, inside: list[str]) -> Iterator[None]:
             handle.remove()
 
 
+def account(error: Exception) -> str:
+    """Return in one line what the model raised, and at which line of whose file."""
+    words = " ".join(brief(str(error)).split())
+    if isinstance(error, ModelError):  # ours, which says all there is to say
+        return words
+    told = ": ".join(filter(None, (type(error).__name__, words)))
+    frames = traceback.extract_tb(error.__traceback__)
+    theirs = [one for one in frames if not Path(one.filename).is_relative_to(_OURS)]
+    of_user = [one for one in theirs if not Path(one.filename).is_relative_to(_TORCH)]
+    if not of_user:
+        return told
+    return f"{told} ({Path(of_user[-1].filename).name}, line {of_user[-1].lineno})"
+
+
 def main() -> None:
     """Answer for one model."""
     answers = os.fdopen(os.dup(1), "wb")
@@ -101,7 +119,7 @@ def main() -> None:
         assert make, f"{config.model} is one of ours"
         found = convolutions_of(make(), config.image_size)
     except Exception as error:
-        print(brief(str(error)) or type(error).__name__, file=sys.stderr)
+        print(account(error), file=sys.stderr)
         sys.exit(1)
     answers.write(msgspec.json.encode(found))
     answers.close()

@@ -21,7 +21,7 @@ from resnext_bench.resnext.convolutions import Operation
 from resnext_bench.resnext.traffic import Dtype, Layout
 from tests import quick_timer
 
-MOST_LINES = 40
+MOST_LINES = 44
 """Of code, without the title."""
 
 
@@ -98,7 +98,7 @@ def test_torch_computes_the_operation_that_it_names(
 
     text = written(operation, "fp32", "nchw")
     said: dict[str, Any] = {}
-    with contextlib.redirect_stdout(io.StringIO()) as out:
+    with contextlib.redirect_stdout(io.StringIO()) as out, pytest.raises(SystemExit) as ended:
         exec(compile(text, "repro.py", "exec"), said)
     x, w, y = (one.double().requires_grad_() for one in said["tensors"])
     result = torch.nn.functional.conv2d(x, w, stride=2, groups=2)
@@ -109,7 +109,26 @@ def test_torch_computes_the_operation_that_it_names(
     assert first.endswith(", the CPU")
     assert last.startswith("benchmark=False, limit=10: ")
     assert float(last.partition(" us (IQR ")[0].split()[-1]) > 0
-    assert float(last.rpartition("), ")[2].removesuffix(" off from float64")) < 1e-5
+    assert last.rpartition("), ")[2].startswith("right: ")
+    assert float(last.rpartition(": ")[2].removesuffix(" off from float64")) < 1e-5
+    assert not ended.value.code
+
+
+def test_a_wrong_result_is_told_and_ends_it_with_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that is 130 % off, as a library gave it, and one of NaN."""
+    quick_timer.install(monkeypatch)
+    text = written("forward", "bf16", "nchw")
+    assert "LIMIT = 0.06  # from float64, for bfloat16" in text
+    assert "LIMIT = 0.0001  # from float64, for float32" in written("forward", "fp32", "nchw")
+    assert "LIMIT = 0.01  # from float64, for tf32" in written("forward", "tf32", "nchw")
+    right = "off = ((call(*tensors).double() - exact)"
+    for factor, shown in (("2.3", "1.3e+00"), ('float("nan")', "nan")):
+        wrong = text.replace(right, f"off = ((call(*tensors).double() * {factor} - exact)")
+        assert wrong != text
+        with contextlib.redirect_stdout(io.StringIO()) as out, pytest.raises(SystemExit) as ended:
+            exec(compile(wrong, "repro.py", "exec"), {})
+        assert out.getvalue().splitlines()[-1].endswith(f"WRONG: {shown} off from float64")
+        assert ended.value.code
 
 
 @pytest.mark.slow

@@ -84,6 +84,7 @@ def made_layouts(*mixes: Mix, **changes: Any) -> Convs:
     plain = made_convolution(layers=("layer1.0.conv1",), groups=1, kernel=(1, 1), padding=(0, 0))
     record = made_convs(
         task="layouts",
+        image_size=64,
         command=("convs", "layouts", "resnext50_32x4d"),
         device=PlannedDevice(name="Example CPU", source="this machine", fields={}),
         libraries={"onednn": "3.10.0"},

@@ -99,7 +99,7 @@ def test_the_record_is_listed_shown_and_queried(typed: Typed, tmp_path: Path) ->
     ]
     runs = Typed(typed._patch, typed._streams, "runs")
     assert f"{found['id']} ok" in " ".join(runs("list")[1].split())
-    assert "forward of given" in runs("show", "last")[1]
+    assert "forward of this convolution" in runs("show", "last")[1]
     assert json.loads(runs("show", "last", "--json")[1]) == found
     asked = "SELECT problem, rank, engine, workspace FROM convs WHERE candidate = 1"
     assert json.loads(runs("query", asked, "--json")[1]) == [
@@ -150,6 +150,7 @@ def test_a_gpu_saves_its_description(typed: Typed, tmp_path: Path) -> None:
         ((), "name a network, such as resnext50_32x4d, or give --shape"),
         (("resnext50_32x4d", "--groups", "2"), "--groups belongs to --shape"),
         (("resnext50_32x4d", *ONE), "leave MODEL out"),
+        (("nosuch",), "MODEL: unknown model 'nosuch'"),
         (("--shape", "2x8x9"), "256x128x56x56"),
         ((*ONE, "--layer", "a"), "--layer belongs to a network"),
         (("timm:resnet_18",), "no such model"),

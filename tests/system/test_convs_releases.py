@@ -87,6 +87,16 @@ def test_where_all_fail_the_exit_code_says_so(typed: Typed, uv: Uv) -> None:
     assert "9.99: the package index has none for this machine" in " ".join(out.split())
 
 
+def test_a_release_that_there_is_not_is_refused_and_nothing_kept(
+    typed: Typed, uv: Uv, tmp_path: Path
+) -> None:
+    code, _, err = typed(*ONE, "--cudnn", "9.99")
+    assert code == 2
+    assert "--cudnn 9.99: the package index has no such nvidia-cudnn-cu13" in err
+    assert "9.20" in err
+    assert not list(tmp_path.rglob("releases_given*"))
+
+
 def test_an_index_that_does_not_answer_ends_it(typed: Typed, uv: Uv, tmp_path: Path) -> None:
     uv.fails("offline")
     code, _, err = typed(*ONE)

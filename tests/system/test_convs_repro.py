@@ -37,7 +37,7 @@ def test_the_script_of_a_layer_runs_alone(typed: Typed, tmp_path: Path) -> None:
     assert any(line.startswith(("plan 1: eng", "plans cannot be listed")) for line in lines)
     (choice, *_) = (line for line in lines if " off from float64" in line)
     assert choice.startswith("benchmark=False, limit=10: ")
-    assert float(choice.rpartition("), ")[2].split()[0]) < 0.01
+    assert float(choice.rpartition(": ")[2].split()[0]) < 0.01
 
 
 @pytest.mark.parametrize(

@@ -41,7 +41,7 @@ def typed(
         (("--rounds", "3"), 2, "--rounds 3: give an even number, such as 4"),
         (("--dtype", "tf32"), 2, "a CPU has no TF32; give fp32, bf16 or fp16"),
         (("--device", "cuda"), 5, "--device cuda: no GPU here; --device cpu times oneDNN"),
-        (("--layer", "conv9"), 2, "--layer conv9: not among its convolutions"),
+        (("--layer", "conv9"), 2, "--layer conv9: not among its 53 convolutions"),
     ],
 )
 def test_what_is_refused(
@@ -94,7 +94,7 @@ def test_all_settings_of_one_convolution(tmp_path: Path) -> None:
         assert len(off) == 6
         assert all(plans[*key, ""] != name for key, name in off.items())
     shown = run("runs", "show", "last", cwd=tmp_path, COLUMNS="80")
-    assert "weight gradient of given (32@14, 4 groups)" in shown.stdout
+    assert "weight gradient of this convolution (32@14, 4 groups)" in shown.stdout
     assert max(map(len, shown.stdout.splitlines())) <= 80
     query = "SELECT count(*) AS n FROM convs WHERE samples[1] > 0 AND error < 0.01"
     rows = json.loads(run("runs", "query", query, "--json", cwd=tmp_path).stdout)

@@ -1,9 +1,11 @@
 """The convolutions of any module, seen while it works."""
 
+import pytest
 import torch
 from torch import nn
 
-from resnext_bench.worker.shapes import convolutions_of
+from resnext_bench.worker.models import ModelError
+from resnext_bench.worker.shapes import account, convolutions_of
 
 
 class Inner(nn.Module):
@@ -36,3 +38,15 @@ def test_hooks_are_gone_afterwards() -> None:
     module = Inner()
     convolutions_of(module, 8)
     assert not any(part._forward_hooks or part._forward_pre_hooks for part in module.modules())
+
+
+def test_what_a_model_raises_is_told_with_its_kind_and_place() -> None:
+    """The line that matters is the user's, though torch raised the error."""
+    code = compile("\n\ntorch.ones(2) @ torch.ones(3)\n", "/models/nets.py", "exec")
+    with pytest.raises(RuntimeError) as raised:
+        exec(code, {"torch": torch})
+    told = account(raised.value)
+    assert told.startswith("RuntimeError: ")
+    assert told.endswith("(nets.py, line 3)")
+    assert account(ValueError()) == "ValueError"
+    assert account(ModelError("nets:Net", "no")) == "--model nets:Net: no"

@@ -1,7 +1,8 @@
 """The convolutions that a command of `convs` is asked about: a network's, or one given by hand."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Final
 
 from resnext_bench.cli.convs.options import BY_HAND, OF_A_NETWORK, Named
@@ -10,7 +11,7 @@ from resnext_bench.config.models import foreign, require_family, require_image_s
 from resnext_bench.convs.plans.device_names import DEFAULT
 from resnext_bench.convs.plans.devices import described, from_file
 from resnext_bench.convs.problems import Asked, by_hand, chosen, of_network
-from resnext_bench.errors import UsageError
+from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.convs import OPERATIONS, PlannedDevice
 from resnext_bench.resnext.convolutions import Operation
@@ -21,6 +22,19 @@ from resnext_bench.resnext.traffic import Dtype, Layout
 _SHAPE: Final = re.compile(r"([1-9]\d{0,6})x([1-9]\d{0,6})x([1-9]\d{0,6})x([1-9]\d{0,6})")
 
 
+@contextmanager
+def _as_argument() -> Iterator[None]:
+    """Let refusals of a model name the argument that these commands take, not an option."""
+    try:
+        yield
+    except (UsageError, CannotHere) as error:
+        words = str(error)
+        if not words.startswith("--model"):
+            raise
+        raise type(error)(f"MODEL{words.removeprefix('--model')}") from error
+
+
+@_as_argument()
 def asked_of(
     problems: Named, machine: Machine, *, batch: int, dtype: Dtype, layout: Layout
 ) -> list[Asked]:
@@ -61,6 +75,7 @@ def asked_of(
     return chosen(found, problems["layer"])
 
 
+@_as_argument()
 def image_size_of(problems: Named) -> int:
     """Return the side of the images of a network of ours; 0 for other models, and by hand."""
     model = problems["model"]
@@ -93,8 +108,8 @@ def _by_hand(problems: Named, dtype: Dtype, layout: Layout) -> Asked:
     shape = _SHAPE.fullmatch(problems["shape"])
     if shape is None:
         raise UsageError(
-            f"--shape {problems['shape']}: give batch, channels, height and width, as in "
-            "256x128x56x56"
+            f"--shape {problems['shape']}: give batch, channels, height and width, each at least "
+            "1, as in 256x128x56x56"
         )
     batch, channels, height, width = map(int, shape.groups())
     return by_hand(

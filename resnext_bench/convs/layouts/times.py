@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from statistics import median
+from statistics import geometric_mean
 from typing import Final
 
 import numpy as np
@@ -131,8 +131,8 @@ def rows_of(pairs: Iterable[Pair], convolutions: Sequence[Convolution]) -> Itera
             convolution=convolutions.index(pair.sides[0].side.convolution),
             operation=pair.operation,
             dtype=pair.dtype,
-            nhwc_us=median(nhwc) if nhwc else None,
-            nchw_us=median(nchw) if nchw else None,
+            nhwc_us=geometric_mean(nhwc) if nhwc else None,
+            nchw_us=geometric_mean(nchw) if nchw else None,
             ratio=ratio,
             p=p,
             kernels=(pair.sides[0].kernel, pair.sides[1].kernel),

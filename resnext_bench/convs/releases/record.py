@@ -3,7 +3,7 @@
 import gzip
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
 
@@ -16,7 +16,7 @@ from resnext_bench.convs.releases.environments import FRONTEND, Environments
 from resnext_bench.convs.releases.index import Wanted, numbers, releases
 from resnext_bench.convs.releases.listing import Target, listed
 from resnext_bench.convs.releases.shipped import torch_with
-from resnext_bench.errors import CannotHere, Interrupted
+from resnext_bench.errors import CannotHere, Interrupted, UsageError
 from resnext_bench.machine.fingerprint import fingerprint
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.convs import PlannedDevice, TorchSettings
@@ -54,6 +54,8 @@ def over_releases(
 ) -> tuple[Releases, ReleaseLists]:
     """Ask each release in turn; one that fails is told, and the others go on."""
     versions, missing = releases(order.wanted)
+    if not versions:  # of those that were named there is none: nothing to ask, or to keep
+        raise UsageError(_none_of(order.wanted))
     environments.require_room(versions, removed=order.removes)
     found: Listed = {}
     asked = [Release(version=one, why=why) for one, why in missing]
@@ -101,6 +103,16 @@ def over_releases(
         environment=fingerprint(machine, {}),
     )
     return record, packed(found)
+
+
+def _none_of(wanted: Wanted) -> str:
+    """Say that no release is there that was named, and which there are."""
+    named = ", ".join(wanted.named)
+    there, _ = releases(replace(wanted, named=()))
+    return (
+        f"--cudnn {named}: the package index has no such {wanted.package} for this machine; from "
+        f"{wanted.oldest} on it has {', '.join(there)}"
+    )
 
 
 def one_by_one(

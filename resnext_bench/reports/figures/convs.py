@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from resnext_bench.reports.figures.estimates import estimate_of
-from resnext_bench.reports.schema.convs import Convolution, Convs, Plan, Problem
+from resnext_bench.reports.schema.convs import WRONG, Convolution, Convs, Plan, Problem
 from resnext_bench.reports.schema.interval import Estimate
 from resnext_bench.reports.stats.effects import Interval, t_interval, welch_interval
 from resnext_bench.reports.stats.multiple import holm
@@ -49,10 +49,20 @@ class Measured:
     ms: float | None
     """Median over rounds."""
     ratio: Estimate | None
-    """Its time relative to the base side's; None for the base, and where one of them did not
-    run."""
+    """Its time relative to the base side's; None for the base, and where one of them did not run
+    or gave a wrong result: how long that takes says nothing."""
     p: float = 1.0
     """Two-sided probability of such a ratio if both take the same time."""
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether its result is farther from the exact one than its type allows."""
+        return self.plan is not None and WRONG in self.plan.notes
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether it ran, and its result is right."""
+        return self.plan is not None and not self.is_wrong
 
     @property
     def is_slower(self) -> bool:
@@ -84,8 +94,10 @@ class Sum:
     total_ms: float
     ratio: Estimate | None
     """Relative to the base side's total; None for the base."""
+    problems: int
+    """Problems that are in it."""
     lacks: int
-    """Problems that this side or the base could not run; they are in neither sum."""
+    """Problems that this side or the base could not run, or not right; they are in neither sum."""
 
 
 def sides_of(record: Convs) -> list[Side]:
@@ -131,7 +143,8 @@ def _measured(side: Side, problem: Problem, base: Plan | None) -> Measured:
     plan = problem.plans[0] if problem.plans else None
     if plan is None:
         return Measured(side=side, plan=None, why=problem.why, ms=None, ratio=None)
-    found = _paired(plan.samples_us, base.samples_us) if base else None
+    is_right = base is not None and WRONG not in (*plan.notes, *base.notes)
+    found = _paired(plan.samples_us, base.samples_us) if base and is_right else None
     return Measured(
         side=side,
         plan=plan,
@@ -189,6 +202,7 @@ def _sum(problems: Sequence[Compared], side: Side, base: Side) -> Sum:
         ratio=paired(_total(own for _, own, _ in rows), _total(other for *_, other in rows))
         if rows and side != base
         else None,
+        problems=len(rows),
         lacks=len(problems) - len(rows),
     )
 
@@ -202,7 +216,7 @@ def _total(rows: Iterable[Floats]) -> Floats:
 def _pair(one: Compared, side: Side, base: Side) -> tuple[Floats, Floats] | None:
     """Return the ms of all layers that are this convolution, by round: the side's, the base's."""
     both = [one.of(side), one.of(base)]
-    plans = [each.plan for each in both if each and each.plan]
+    plans = [each.plan for each in both if each and each.plan and each.is_usable]
     if len(plans) < len(both):
         return None
     own, other = (len(one.convolution.layers) * np.array(plan.samples_us) / 1e3 for plan in plans)

@@ -6,6 +6,7 @@ from typing import Final
 
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.schema.convs import (
+    BY_HAND,
     Convolution,
     Convs,
     Excluded,
@@ -110,6 +111,17 @@ def layer_names(conv: Convolution) -> tuple[str, str]:
     return f"{conv.layers[0]}{many}", shape_words(conv)
 
 
+def layer_words(conv: Convolution) -> str:
+    """Name a convolution by its first layer in a sentence, or as the one that was given by hand."""
+    return "this convolution" if conv.layers == (BY_HAND,) else conv.layers[0]
+
+
+def title_names(conv: Convolution) -> tuple[str, str]:
+    """Return what `layer_names` does, as it may stand within a title."""
+    name, shape = layer_names(conv)
+    return (layer_words(conv) if conv.layers == (BY_HAND,) else name), shape
+
+
 def shape_words(conv: Convolution) -> str:
     """Describe a convolution in a few letters: "256@56/2, 32 groups"."""
     _, channels, height, width = conv.images
@@ -153,7 +165,7 @@ def _notes(plan: Plan) -> list[str]:
 
 def _in_full(record: Convs, problem: Problem) -> Table:
     conv = record.convolutions[problem.convolution]
-    name, shape = layer_names(conv)
+    name, shape = title_names(conv)
     return Table(
         title=f"{problem.operation} of {name} ({shape})",
         columns=(
@@ -246,7 +258,7 @@ def _about_workspaces(record: Convs) -> Iterator[Line]:
         return
     first = max((plan.workspace or 0 for _, plan in _firsts(record.problems)), default=0)
     problem = record.problems[at]
-    layer = record.convolutions[problem.convolution].layers[0]
+    layer = layer_words(record.convolutions[problem.convolution])
     yield Line(
         text=f"Largest workspace: {mib(first)} in first choices, {mib(size)} while plans are timed "
         f"({tag.partition('_')[0]}, {problem.operation} of {layer})."
@@ -260,7 +272,8 @@ def _about_transposes(record: Convs) -> Iterator[Line]:
     sizes = [plan.transposes for _, plan in copied]
     layout = record.convolutions[0].layout
     other = "NHWC" if layout == "nchw" else "NCHW"
-    span = mib(min(sizes)) if len(set(sizes)) == 1 else f"{mib(min(sizes))} to {mib(max(sizes))}"
+    low, high = mib(min(sizes)), mib(max(sizes))
+    span = low if low == high else f"{low} to {high}"
     yield Line(
         text=f"Hidden transposes in {_of(record, [problem for problem, _ in copied])}: in "
         f"{layout.upper()} the first choice needs {span} more than it does in {other}, which is "
@@ -276,7 +289,7 @@ def _remarks(record: Convs) -> Iterator[Line]:
     rules = torch if settings.rules_from in ("torch", "nowhere") else settings.rules_from
     yield Line(
         text=f"batch {conv.images[0]}, {conv.dtype}, {conv.layout.upper()}; {versions}; {rules}: "
-        f"{count_of(settings.rules, 'engine')} blocked here",
+        f"{count_of(settings.rules, 'rule')} for this device",
         tone="dim",
     )
     if len(record.problems) > IN_FULL:
@@ -288,7 +301,7 @@ def _remarks(record: Convs) -> Iterator[Line]:
     yield Line(label="note", text=device_words(record.device))
     for problem in record.problems:
         if problem.why:
-            layer = record.convolutions[problem.convolution].layers[0]
+            layer = layer_words(record.convolutions[problem.convolution])
             text = f"no plan for the {problem.operation} of {layer}: {problem.why}"
             yield Line(label="note", text=text)
     yield from (Line(label="note", text=note) for note in record.notes)

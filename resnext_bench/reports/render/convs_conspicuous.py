@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from resnext_bench.reports.figures.convs import CONFIDENCE, Compared, Measured, Side, slower
-from resnext_bench.reports.render.convs import IN_FULL, shape_words
+from resnext_bench.reports.render.convs import IN_FULL, layer_words, shape_words
 from resnext_bench.reports.render.convs_words import side_words, times
 from resnext_bench.reports.render.model import Line
-from resnext_bench.reports.schema.convs import Convs
+from resnext_bench.reports.schema.convs import Convs, Timing
 from resnext_bench.wording import count_of
 
 NAMED: Final = 3
@@ -43,7 +43,7 @@ def conspicuous(
 def _slow(one: Compared, measured: Measured) -> str:
     assert measured.ratio
     assert measured.plan
-    where = f"{one.convolution.layers[0]} ({shape_words(one.convolution).partition(',')[0]})"
+    where = f"{layer_words(one.convolution)} ({shape_words(one.convolution).partition(',')[0]})"
     return f"{where} {times(measured.ratio)}, by {measured.plan.kernel}"
 
 
@@ -55,7 +55,7 @@ def _cure(side: Side, found: Sequence[tuple[Compared, Measured]], sides: Sequenc
         if (one.dtype, one.setting) == (side.dtype, side.setting) and one != side
     ]
     for other in others:
-        there = [each for one, _ in found if (each := one.of(other)) and each.plan]
+        there = [each for one, _ in found if (each := one.of(other)) and each.is_usable]
         cured = sum(not each.is_slower for each in there)
         if cured:
             many = {1: "it", 2: "both"}.get(cured, f"all {cured}")
@@ -108,7 +108,7 @@ def remarks(record: Convs, problems: Sequence[Compared]) -> Iterator[Line]:
     every = f", {count_of(next(iter(groups)), 'group')}" if len(groups) == 1 else ""
     yield Line(
         text=f"batch {conv.images[0]}{every}; {count_of(timing.threads, 'thread')}; {versions}; "
-        f"{100 * CONFIDENCE:g} % intervals over {_rounds(record)} rounds in turn, of one start",
+        f"{100 * CONFIDENCE:g} % intervals over {_rounds(problems)} rounds in turn, of one start",
         tone="dim",
     )
     if len(problems) > IN_FULL:
@@ -117,20 +117,29 @@ def remarks(record: Convs, problems: Sequence[Compared]) -> Iterator[Line]:
             '"SELECT * FROM convs"',
             tone="dim",
         )
+    yield from about_load(timing)
+    yield from _about_isa(record)
+    yield from _failures(problems)
+    yield from (Line(label="note", text=note) for note in record.notes)
+
+
+def about_load(timing: Timing) -> Iterator[Line]:
+    """Yield that other programs computed when it began, where they did."""
     if timing.load_1min and timing.load_1min >= LOAD:
         yield Line(
             label="note",
             text=f"other programs computed as well: the load average was {timing.load_1min:.1f} "
             "when it began",
         )
-    yield from _about_isa(record)
-    yield from _failures(problems)
-    yield from (Line(label="note", text=note) for note in record.notes)
 
 
-def _rounds(record: Convs) -> int:
-    """Return how many rounds count: fewer than were asked for where it was interrupted."""
-    return max((len(plan.samples_us) for one in record.problems for plan in one.plans), default=0)
+def _rounds(problems: Sequence[Compared]) -> str:
+    """Return how many rounds count: where it was interrupted, one problem may have fewer."""
+    counts = [
+        len(each.plan.samples_us) for one in problems for each in one.measured if each.plan
+    ] or [0]
+    low, high = min(counts), max(counts)
+    return f"{high}" if low == high else f"{low} to {high}"
 
 
 def _about_isa(record: Convs) -> Iterator[Line]:
@@ -158,7 +167,7 @@ def _failures(problems: Sequence[Compared]) -> Iterator[Line]:
     for one in problems:
         for each in one.measured:
             if each.plan is None:
-                what = f"{one.operation} of {one.convolution.layers[0]}"
+                what = f"{one.operation} of {layer_words(one.convolution)}"
                 found.setdefault((each.side, each.why), []).append(what)
     for (side, why), some in found.items():
         more = f" and {len(some) - 1} more" if len(some) > 1 else ""

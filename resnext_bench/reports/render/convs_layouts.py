@@ -4,11 +4,14 @@ from collections.abc import Iterator, Sequence
 from math import fsum
 from typing import Final, Literal
 
+from msgspec.structs import replace
+
 from resnext_bench.reports.figures.convs import compared
 from resnext_bench.reports.render.bounds import span
 from resnext_bench.reports.render.convs import shape_words
+from resnext_bench.reports.render.convs_conspicuous import about_load
 from resnext_bench.reports.render.convs_timed import wrong_lines
-from resnext_bench.reports.render.convs_words import cut_lines
+from resnext_bench.reports.render.convs_words import cut_lines, milliseconds
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.schema.convs import UNCAPTURED, Convs
 from resnext_bench.reports.schema.interval import Estimate
@@ -52,7 +55,7 @@ def sections(record: Convs) -> Iterator[Section]:
     yield from _wrong(record)
     for dtype in dict.fromkeys(row.dtype for row in found.rows):
         yield _table(record, found, dtype)
-        yield Line(text=_counts(found, dtype))
+        yield Line(text=_counts(record, found, dtype))
     for mix in found.mixes:
         yield from _mix(record, mix)
     yield from _remarks(record, found)
@@ -109,16 +112,15 @@ def _rows(record: Convs, rows: Sequence[LayoutRow]) -> Iterator[tuple[str, ...]]
         yield (
             name if len(rows) > 1 else ", ".join(names),
             row.operation,
-            _ms(record, row.nhwc_us),
-            _ms(record, row.nchw_us),
+            _ms(row.nhwc_us),
+            _ms(row.nchw_us),
             _ratio(row.ratio) if row.ratio else row.why or "–",
             _faster(row),
         )
 
 
-def _ms(record: Convs, us: float | None) -> str:
-    digits = 3 if record.memory else 2  # calls on a GPU last tens of µs and more
-    return "–" if us is None else f"{us / 1e3:.{digits}f}"
+def _ms(us: float | None) -> str:
+    return "–" if us is None else milliseconds(us / 1e3)
 
 
 def _interval(one: Estimate, digits: int) -> str:
@@ -135,14 +137,13 @@ def _faster(row: LayoutRow) -> str:
     return "NHWC" if row.ratio.value < 1 else "NCHW"
 
 
-def _counts(found: Layouts, dtype: Dtype) -> str:
+def _counts(record: Convs, found: Layouts, dtype: Dtype) -> str:
     """Say in how many operations of a type either layout is faster, of all that were timed."""
     every = [row for row in found.rows if row.dtype == dtype]
     rows = [row for row in every if row.ratio]
     words = [_faster(row) for row in rows]
     nhwc, nchw, unknown = (words.count(one) for one in ("NHWC", "NCHW", "–"))
-    failed = len(every) - len(rows)
-    without = f" {count_of(failed, 'operation')} could not run in both." if failed else ""
+    without = "".join(_left_out(record, [row for row in every if not row.ratio]))
     return (
         f"{dtype}: of {count_of(len(rows), 'operation')} NHWC is faster in {nhwc}, NCHW in {nchw}; "
         f"{unknown} cannot be told from noise (Benjamini-Hochberg over all rows at "
@@ -150,19 +151,52 @@ def _counts(found: Layouts, dtype: Dtype) -> str:
     )
 
 
+def _left_out(record: Convs, rows: Sequence[LayoutRow]) -> Iterator[str]:
+    """Yield sentences on the operations that have no ratio."""
+    wrong = {
+        (replace(one.convolution, layout="nhwc", dtype=each.side.dtype), one.operation)
+        for one in (compared(record) if record.wrong else ())
+        for each in one.measured
+        if each.is_wrong
+    }
+    keys = [(record.convolutions[row.convolution], row.operation) for row in rows]
+    false = sum((replace(conv, layout="nhwc"), operation) in wrong for conv, operation in keys)
+    if false:
+        yield f" The result of {count_of(false, 'operation')} is wrong in a layout."
+    if failed := len(rows) - false:
+        yield f" {count_of(failed, 'operation')} could not run in both."
+
+
 def _mix(record: Convs, mix: Mix) -> Iterator[Section]:
     yield Line(text=_choice(mix), tone="strong")
     yield _parts(mix)
     yield _gains(mix)
     yield from _verdicts(mix)
-    if "mixed" in mix.sides:
+    if _is_worth_a_run(mix):
         layout = "--channels-last" if mix.base == "nhwc" else "--no-channels-last"
         amp = "" if mix.dtype == "fp32" else f" --amp-dtype {mix.dtype}"
         yield Line(
-            text=f"run --model {record.model}{amp} {layout} --other-layout '{mix.other_layout}'",
+            text=f"run --model {record.model}{_size(record)}{amp} {layout} --other-layout "
+            f"'{mix.other_layout}'",
             is_command=True,
             tone="dim",
         )
+
+
+def _is_worth_a_run(mix: Mix) -> bool:
+    """Return whether a mixed choice gains beyond noise, as far as that is known."""
+    pair = mix.against("mixed", better_pure(mix)) if "mixed" in mix.sides else None
+    if pair is None:
+        return "mixed" in mix.sides
+    if pair.measured_ms is None:
+        return pair.is_promised
+    return pair.measured_ms.low > 0
+
+
+def _size(record: Convs) -> str:
+    """Return the options of a run that reads the images of this record."""
+    edge = f" --image-size {record.image_size}" if record.image_size else ""
+    return f"{edge} --batch-size {record.convolutions[0].images[0]}"
 
 
 def _choice(mix: Mix) -> str:
@@ -193,13 +227,17 @@ def _gain(mix: Mix, pure: SideName) -> str:
     if pair is None:
         return "neither pure layout can run"
     over, step_ms = f"over {_SIDES[pure]}, the better pure layout", mix.step_ms(pure)
+    is_noise = pair.measured_ms is not None and not pair.is_sure and not pair.is_promised
     if not pair.is_promised:
-        over += ", by the rounds that did not choose it, which cannot be told from noise"
+        over += ", by the rounds that did not choose it"
+    if not pair.is_promised and not is_noise:
+        over += ", which cannot be told from noise"
     if step_ms is None or pair.measured_ms is None:
         return f"predicted to gain {pair.predicted_ms.value:.1f} ms a step {over}"
     share, found = 100 / step_ms, pair.measured_ms
     told = f"{share * found.value:.1f} % ({share * found.low:.1f} to {share * found.high:.1f})"
     noise = "" if pair.is_sure else ", which cannot be told from noise"
+    noise = "; neither can be told from noise" if is_noise else noise
     return (
         f"predicted to gain {share * pair.predicted_ms.value:.1f} % of a step {over}, "
         f"measured {told}{noise}"
@@ -337,14 +375,16 @@ def _remarks(record: Convs, found: Layouts) -> Iterator[Line]:
     conv, timing = record.convolutions[0], record.timing
     # Of a network whose convolutions were not all timed, the first may read any map.
     size = f", {conv.images[2]} x {conv.images[3]}" if conv.images[1] == _COLOURS else ""
-    how = f"; {timing.rounds} rounds" if timing else ""
-    if timing and timing.threads:
-        how += f", {count_of(timing.threads, 'thread')}"
     versions = "".join(f"; {name} {number}" for name, number in record.libraries.items())
     torch = f"; torch {record.settings.torch}"
-    yield Line(text=f"batch {conv.images[0]}{size}{how}{torch}{versions}", tone="dim")
+    of = f" of {count_of(timing.rounds, 'round')}" if timing else ""
+    threads = f", {count_of(timing.threads, 'thread')}" if timing and timing.threads else ""
+    means = f"batch {conv.images[0]}{size}; geometric means{of}"
+    yield Line(text=f"{means}{threads}{torch}{versions}", tone="dim")
     if len(_shown(record, found)) < len(found.rows):
         yield Line(text="convolutions without groups: --all, or runs query", tone="dim")
+    if timing:
+        yield from about_load(timing)
     yield from _of_gpu(record)
     if found.mixes:
         yield Line(

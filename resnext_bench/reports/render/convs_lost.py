@@ -7,6 +7,8 @@ from typing import Final
 
 from resnext_bench.reports.figures.plan_gaps import Gap, StepGap, step_gap, untimed
 from resnext_bench.reports.figures.step_shares import StepShare, step_share
+from resnext_bench.reports.render.convs import layer_words
+from resnext_bench.reports.render.convs_words import error_words
 from resnext_bench.reports.render.model import Line
 from resnext_bench.reports.schema.convs import WRONG, Convs, Problem
 from resnext_bench.reports.schema.plan_times import FALSE, FaultKind, Mode
@@ -142,12 +144,12 @@ def _how_wrong(problem: Problem) -> str:
     kinds = {fault.kind for one in false for fault in one.faults if fault.kind in FALSE}
     if "unwritten" in kinds or not errors:
         return "leaves NaN of the memory in its result"
-    return f"is {max(errors):.1g} away from float64, more than its type allows"
+    return f"{error_words(max(errors))}, more than its type allows"
 
 
 def layer_name(record: Convs, problem: Problem) -> str:
     """Return the first layer that is the convolution of a problem."""
-    return record.convolutions[problem.convolution].layers[0]
+    return layer_words(record.convolutions[problem.convolution])
 
 
 def time_words(us: float) -> str:

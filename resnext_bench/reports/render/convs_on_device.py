@@ -16,7 +16,7 @@ from resnext_bench.reports.figures.plan_gaps import (
     stability,
     timed,
 )
-from resnext_bench.reports.render.convs import IN_FULL, mib, shape_words
+from resnext_bench.reports.render.convs import IN_FULL, mib, shape_words, title_names
 from resnext_bench.reports.render.convs_lost import (
     MODES,
     choice_words,
@@ -149,7 +149,7 @@ def _is_beyond(record: Convs, problem: Problem, plan: Plan) -> bool:
 
 def _in_full(record: Convs, problem: Problem, gap: Gap | None) -> Table:
     conv = record.convolutions[problem.convolution]
-    name, shape = _names(conv)
+    name, shape = title_names(conv)
     floor = floor_us(record, conv)
     least = "" if floor is None else f", floor {time_words(floor)}"
     return Table(

@@ -16,10 +16,11 @@ from resnext_bench.reports.figures.convs import (
     sums,
 )
 from resnext_bench.reports.render.bounds import span
-from resnext_bench.reports.render.convs import IN_FULL, layer_names
+from resnext_bench.reports.render.convs import IN_FULL, layer_names, layer_words, title_names
 from resnext_bench.reports.render.convs_conspicuous import conspicuous, remarks
 from resnext_bench.reports.render.convs_words import (
     cut_lines,
+    error_words,
     factor,
     milliseconds,
     ratio_words,
@@ -77,7 +78,8 @@ def _headline(record: Convs, sides: Sequence[Side]) -> Line:
     best = min(sure or rest, key=lambda one: one.ratio.value if one.ratio else 1.0, default=None)
     text = f"{what} on {record.device.name}: {count_of(len(sides), 'side')} of each problem"
     if best and best.ratio:
-        over = "over a step" if _is_whole_step(record) else "all together"
+        together = f"over {count_of(best.problems, 'problem')}"
+        over = "over a step" if _is_whole_step(record) else together
         base = side_words(sides[0])
         text += (
             f"; {over} {side_words(best.side)} takes {times(best.ratio)} the time of {base}"
@@ -88,8 +90,9 @@ def _headline(record: Convs, sides: Sequence[Side]) -> Line:
 
 
 def _is_whole_step(record: Convs) -> bool:
-    """Return whether all that was asked of a network was timed."""
-    return bool(record.model) and record.status != "interrupted"
+    """Return whether all layers that a network is asked about were timed, and not one by name."""
+    is_one = any(word.partition("=")[0] == "--layer" for word in record.command)
+    return bool(record.model) and record.status != "interrupted" and not is_one
 
 
 def wrong_lines(problems: Sequence[Compared]) -> Iterator[Line]:
@@ -98,9 +101,9 @@ def wrong_lines(problems: Sequence[Compared]) -> Iterator[Line]:
         for each in one.measured:
             if each.plan and WRONG in each.plan.notes:
                 error = each.plan.error
-                how = "has NaN" if error is None else f"is {error:.1g} away from float64"
+                how = "has NaN" if error is None else error_words(error)
                 yield Line(
-                    text=f"WRONG: {one.operation} of {one.convolution.layers[0]}, "
+                    text=f"WRONG: {one.operation} of {layer_words(one.convolution)}, "
                     f"{side_words(each.side)}: {each.plan.kernel} {how}, more than its type allows",
                     tone="bad",
                 )
@@ -160,7 +163,7 @@ def _rows(
 def _ms(measured: Measured | None) -> str:
     if measured is None or measured.ms is None:
         return "–"
-    return f"{milliseconds(measured.ms)} ms"
+    return "WRONG" if measured.is_wrong else f"{milliseconds(measured.ms)} ms"
 
 
 def _ratio(measured: Measured | None) -> str:
@@ -168,11 +171,13 @@ def _ratio(measured: Measured | None) -> str:
         return ""
     if measured.plan is None:
         return "fails"
+    if measured.is_wrong:
+        return "WRONG"
     return "–" if measured.ratio is None else ratio_words(measured.ratio)
 
 
 def _in_full(one: Compared) -> Table:
-    name, shape = layer_names(one.convolution)
+    name, shape = title_names(one.convolution)
     return Table(
         title=f"{one.operation} of {name} ({shape})",
         columns=(
@@ -254,7 +259,7 @@ def _step(record: Convs, sides: Sequence[Side]) -> Table:
 
 
 def _sum_row(one: Sum) -> tuple[str, ...]:
-    lacks = f" (without {one.lacks} that fail)" if one.lacks else ""
+    lacks = f" (without {one.lacks} that fail or are wrong)" if one.lacks else ""
     return (
         side_words(one.side) + lacks,
         *(milliseconds(one.ms[each]) if each in one.ms else "–" for each in OPERATIONS),

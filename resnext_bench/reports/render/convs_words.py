@@ -22,6 +22,11 @@ def cut_lines(record: Convs | Releases) -> Iterator[Line]:
         yield Line(text=f"INTERRUPTED: {where}", tone="warning", is_headline=True)
 
 
+def error_words(error: float) -> str:
+    """Say how far a wrong result is from that of float64."""
+    return f"has a relative error of {error:.2g} against float64"
+
+
 def milliseconds(value: float) -> str:
     """Return ms with three figures."""
     return f"{value:.0f}" if value >= 100 else f"{value:#.3g}"

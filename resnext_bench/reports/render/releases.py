@@ -27,10 +27,12 @@ def sections(record: Releases) -> Iterator[Section]:
     yield from cut_lines(record)
     yield _headline(record)
     if record.status != "failed":
-        yield by_release(record.releases, record.histories)
+        if any(one.torch or one.why for one in record.releases) or _is_other(record.histories):
+            yield by_release(record.releases, record.histories)
         yield from first_choices(record.convolutions, record.histories)
         yield from engines_that_changed(record.histories)
-        yield Line(text=NOT_TIMED)
+        if any(is_other_choice(before, now) for _, before, now in changes_of(record.histories)):
+            yield Line(text=NOT_TIMED)
     yield from _remarks(record)
     if record.id:
         yield Line(text=record.id, tone="dim")
@@ -199,6 +201,16 @@ def engine(standing: Standing) -> str:
 def is_other_engine(before: Standing, now: Standing) -> bool:
     """Return whether the first choice is another engine."""
     return engine(before) != engine(now)
+
+
+def is_other_choice(before: Standing, now: Standing) -> bool:
+    """Return whether the first choice is another one at all."""
+    return before.first != now.first
+
+
+def _is_other(histories: Sequence[History]) -> bool:
+    """Return whether any release changes anything."""
+    return next(changes_of(histories), None) is not None
 
 
 def is_other_plan(before: Standing, now: Standing) -> bool:

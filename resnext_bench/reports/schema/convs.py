@@ -33,6 +33,8 @@ Excluded = Literal["", "unbuilt", "down_convert", "tf32", "deterministic", "erra
 - errata: a rule of PyTorch's, or of the user's file, blocks it.
 """
 OPERATIONS: Final[tuple[Operation, ...]] = get_args(Operation)
+BY_HAND: Final = "given"
+"""Stands for the layer of a convolution that was given by hand."""
 WRONG: Final = "wrong"
 """Note of a plan whose result is farther from the exact one than its type allows."""
 UNCAPTURED: Final = "uncaptured"

@@ -27,7 +27,7 @@ class LayoutRow(msgspec.Struct, frozen=True, kw_only=True):
     operation: Operation
     dtype: Dtype
     nhwc_us: float | None
-    """Median of a call, µs; None where it could not run."""
+    """Geometric mean of a call over rounds, as of the ratio, µs; None where it could not run."""
     nchw_us: float | None
     ratio: Estimate | None = None
     """Time in NHWC by time in NCHW; None where one of them could not run."""

@@ -88,6 +88,24 @@ def test_what_one_of_them_cannot_run_is_in_neither_sum() -> None:
     assert (failed.plan, failed.ratio, failed.why) == (None, None, "could not create a primitive")
 
 
+def test_a_wrong_result_has_no_ratio_and_is_in_no_sum() -> None:
+    """How long a wrong result takes is neither slow nor fast, whichever side it is on."""
+    wrong = made_plan(3400.0, notes=("wrong",), error=1.5)
+    for side in (BF16, FP32):
+        record = made_timed(plans={(1, "weight gradient", side): wrong})
+        *_, last = compared(record)
+        bf16 = last.of(BF16)
+        assert bf16
+        assert (bf16.ratio, bf16.is_wrong, bf16.is_usable) == (None, side == BF16, side != BF16)
+        assert not list(slower(record))
+        total = sums(record)[2]
+        assert (total.problems, total.lacks) == (5, 1)
+        # Two layers are the first convolution: 6 ms of it, and 2 of the second.
+        assert total.total_ms == pytest.approx(8.0, rel=0.02)
+        assert total.ratio
+        assert total.ratio.value == pytest.approx(1.0)
+
+
 def test_only_what_is_slower_beyond_its_interval_is_slower() -> None:
     scattered = made_plan(1100.0, samples_us=(1500.0, 800.0, 1400.0, 900.0))
     record = made_timed(

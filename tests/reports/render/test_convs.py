@@ -42,6 +42,15 @@ def test_workspaces_are_those_of_first_choices_and_of_timing() -> None:
     assert "(eng67, " in out
 
 
+def test_sizes_that_look_the_same_are_told_once() -> None:
+    """Two workspaces differ by 16 bytes: both are 392.0 MiB."""
+    some = tuple(made_problem(plans=made_plans(transposes=411_051_024 + more)) for more in (0, 16))
+    out = told(made_convs(problems=some))
+    assert "needs 392.0 MiB more than" in out
+    assert "392.0 MiB to" not in out
+    assert "1 rule for this device" in out
+
+
 def test_transposes_are_told_with_their_size() -> None:
     assert "Hidden transposes" not in told(made_convs())
     copied = made_problem(plans=made_plans(transposes=411_051_024))

@@ -6,16 +6,18 @@ import msgspec
 import pytest
 
 from resnext_bench.reports.render.convs_layouts import better_pure, sections
-from resnext_bench.reports.schema.convs import Convs
+from resnext_bench.reports.schema.convs import Convs, Problem
 from resnext_bench.reports.schema.convs_kind import CONVS
+from resnext_bench.reports.schema.interval import Estimate
 from resnext_bench.reports.schema.layouts import Mix, Operator
 from resnext_bench.reports.schema.plan_times import DeviceMemory
 from tests.reports.drawn import drawn
 from tests.reports.made_layouts import about, made_layouts, made_mix
+from tests.reports.made_timed import made_plan
 
 COMMAND = (
-    "run --model resnext50_32x4d --amp-dtype bf16 --channels-last --other-layout "
-    "'layer1.0.conv2,layer4'"
+    "run --model resnext50_32x4d --image-size 64 --batch-size 256 --amp-dtype bf16 --channels-last "
+    "--other-layout 'layer1.0.conv2,layer4'"
 )
 """To be copied, so that it is not wrapped."""
 
@@ -102,10 +104,9 @@ def test_a_miss_names_the_operators_of_the_part_that_explains_most() -> None:
     assert "conversions gain -11.0 ms, alone -4.0 (clone -9.0, copy -2.0); the rest gains" in out
 
 
-def test_on_a_gpu_times_have_more_digits_and_caches_are_told() -> None:
+def test_on_a_gpu_caches_are_told() -> None:
     record = made_layouts(made_mix(), memory=DeviceMemory(cache_bytes=50 * 2**20))
     out = told(record)
-    assert "layer1.0.conv2 x2 forward 5.000 8.000" in out
     assert "exceed the L2 cache of 50 MiB four times" in out
     assert "cache" not in told(made_layouts(made_mix()))
 
@@ -118,6 +119,73 @@ def test_a_model_of_others_has_rows_and_the_reason_why_there_is_no_mix() -> None
     assert "layer1.0.conv2 x2 forward 5.00 8.00 0.62" in out
     assert "56 x 56; " not in out, "the size of a map is not that of the images"
     assert "no best mix is chosen for this model: how its maps flow is known of networks of" in out
+
+
+def rows_told(*changes: dict[str, Any], **more: Any) -> str:
+    record = made_layouts(**more)
+    assert record.layouts
+    rows = [
+        msgspec.structs.replace(row, **change)
+        for row, change in zip(record.layouts.rows, changes, strict=False)
+    ]
+    found = msgspec.structs.replace(record.layouts, rows=tuple(rows))
+    return told(msgspec.structs.replace(record, layouts=found))
+
+
+def test_short_times_have_three_figures_as_well() -> None:
+    out = rows_told({"nhwc_us": 51.2, "nchw_us": 81.94})
+    assert "forward 0.0512 0.0819 0.62" in out
+    assert "geometric means of 12 rounds, 2 threads" in out
+
+
+def test_what_is_wrong_is_not_said_to_be_unable_to_run() -> None:
+    """The first operation is wrong in NCHW; the second one failed."""
+    none = {"ratio": None, "p": None, "q": None}
+    conv = made_layouts().convolutions[0]
+    nchw = msgspec.structs.replace(conv, layout="nchw")
+    problems = tuple(
+        Problem(convolution=at, operation="forward", plans=(made_plan(1000.0, notes=notes),))
+        for at, notes in ((0, ()), (2, ("wrong",)))
+    )
+    out = rows_told(
+        {**none, "why": "its result is wrong"},
+        {**none, "why": "could not create a primitive"},
+        convolutions=(*made_layouts().convolutions, nchw),
+        problems=problems,
+        wrong=1,
+    )
+    assert "The result of 1 operation is wrong in a layout." in out
+    assert "1 operation could not run in both." in out
+    assert out.count("could not run") == 1
+
+
+def test_a_busy_machine_is_told() -> None:
+    timing = made_layouts().timing
+    assert timing
+    busy = msgspec.structs.replace(timing, load_1min=2.2)
+    assert "the load average was 2.2 when it began" in told(made_layouts(timing=busy))
+    assert "load average" not in told(made_layouts())
+
+
+@pytest.mark.parametrize("gain", [about(1, 3), about(-29, 4)])
+def test_no_run_is_offered_that_gains_nothing(gain: Estimate) -> None:
+    mix = made_mix()
+    first = msgspec.structs.replace(mix.versus[0], measured_ms=gain)
+    mix = msgspec.structs.replace(mix, versus=(first, *mix.versus[1:]))
+    assert "--other-layout" not in told(made_layouts(mix))
+    unmeasured = without_steps()
+    assert "--other-layout" in told(made_layouts(unmeasured))
+    first = msgspec.structs.replace(unmeasured.versus[0], predicted_ms=gain)
+    mix = msgspec.structs.replace(unmeasured, versus=(first, *unmeasured.versus[1:]))
+    assert "--other-layout" not in told(made_layouts(mix))
+
+
+def test_noise_is_told_once_in_the_same_words() -> None:
+    mix = made_mix()
+    both = {"predicted_ms": about(1, 3), "measured_ms": about(1, 3)}
+    first = msgspec.structs.replace(mix.versus[0], **both)
+    out = told(made_layouts(msgspec.structs.replace(mix, versus=(first, *mix.versus[1:]))))
+    assert "measured 0.2 % (-0.4 to 0.8); neither can be told from noise" in out
 
 
 def test_predictions_that_hold_are_said_to() -> None:

@@ -111,7 +111,7 @@ def faulty(*faults: Fault, error: float | None = None) -> TorchChoice:
 @pytest.mark.parametrize(
     ("kind", "error", "words"),
     [
-        ("wrong", 0.3, "is 0.3 away from float64, more than its type allows"),
+        ("wrong", 0.3, "has a relative error of 0.3 against float64, more than its type allows"),
         ("unwritten", None, "leaves NaN of the memory in its result"),
     ],
 )

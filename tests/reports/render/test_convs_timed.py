@@ -84,15 +84,63 @@ def test_one_convolution_is_told_in_full() -> None:
 
 
 def test_a_wrong_result_comes_first_and_makes_the_record_invalid() -> None:
-    wrong = {(0, "forward", BF16): made_plan(1000.0, notes=("wrong",), error=0.5)}
+    wrong = {(0, "forward", BF16): made_plan(1000.0, notes=("wrong",), error=1.4936)}
     record = made_timed(plans=wrong)
     out = told(record)
     assert out.startswith(
-        "WRONG: forward of layer1.0.conv2, bf16 NCHW: jit:avx512_core is 0.5 away from float64"
+        "WRONG: forward of layer1.0.conv2, bf16 NCHW: jit:avx512_core has a relative error of 1.5 "
+        "against float64, more than its type allows"
     )
     assert kind_of(record).outcomes(record) == {"invalid"}
     assert renderer_of(record).doubt(record).startswith("WRONG: forward of layer1.0.conv2")
     assert renderer_of(made_timed()).doubt(made_timed()) == ""
+
+
+def test_a_wrong_result_is_marked_and_in_no_sum_and_sentence() -> None:
+    """It takes 3.4 times as long as fp32, and NHWC the same: neither means anything."""
+    wrong = {
+        (0, "weight gradient", BF16): made_plan(3400.0, notes=("wrong",), error=1.5),
+        (1, "weight gradient", FP32): made_plan(1000.0, notes=("wrong",), error=1.5),
+    }
+    out = told(made_timed(plans=wrong))
+    assert "weight gradient 1.00 ms 1.00 ±0% WRONG 1.00 ±0%" in out
+    assert "weight gradient WRONG – – –" in out
+    assert "3.40" not in out
+    assert "slower" not in out
+    assert "bf16 NCHW (without 2 that" in out
+
+
+def test_nothing_is_cured_by_a_wrong_result() -> None:
+    wrong = {
+        (at, "weight gradient", BF16_NHWC): made_plan(1000.0, notes=("wrong",), error=1.5)
+        for at in (0, 1)
+    }
+    out = told(made_timed(plans={**LATE, **wrong}))
+    assert "bf16 NCHW is slower than fp32 NCHW" in out
+    assert "cures" not in out
+
+
+def test_only_all_layers_are_a_step() -> None:
+    fast = {(at, "forward", BF16_NHWC): 250.0 for at in (0, 1)}
+    assert "; over a step bf16 NHWC takes 0.75" in told(made_timed(fast))
+    for words in (("--layer", "c"), ("--layer=c",)):
+        out = told(made_timed(fast, command=("convs", "time", "nets:Net", *words)))
+        assert "; over 6 problems bf16 NHWC takes 0.75" in out
+        assert "step" not in out
+
+
+def test_a_problem_that_was_cut_short_is_in_no_headline() -> None:
+    """Of the last problem two of four rounds were measured."""
+    record = made_timed({(0, "forward", BF16_NHWC): 250.0}, status="interrupted")
+    *rest, last = [record.problems[at : at + 4] for at in range(0, 24, 4)]
+    short = [
+        replace(one, plans=(replace(one.plans[0], samples_us=one.plans[0].samples_us[:2]),))
+        for one in last
+    ]
+    problems = (*(one for group in rest for one in group), *short)
+    out = told(replace(record, problems=problems))
+    assert "; over 5 problems bf16 NHWC takes" in out
+    assert "intervals over 2 to 4 rounds in turn" in out
 
 
 def test_sides_that_fail_are_told_once_for_each_reason() -> None:

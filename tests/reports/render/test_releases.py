@@ -37,6 +37,15 @@ def test_that_nothing_changes_is_said() -> None:
     lines = told(made_releases(made_listed([SAME, SAME])))
     assert "another engine in 0 of 2 problems" in lines[0]
     assert "No first choice becomes another engine, and no workspace changes." in lines
+    assert NOT_TIMED not in lines
+    assert not any(line.startswith("|") for line in lines)
+
+
+def test_engines_that_come_behind_the_first_change_no_choice() -> None:
+    more = (*SAME[:2], *made_list(("eng9", 0)), *SAME[2:])
+    lines = told(made_releases(made_listed([SAME, more])))
+    assert "| 9.21.0 |  |  |  |  | 1 |  |" in lines
+    assert NOT_TIMED not in lines
 
 
 def test_a_release_that_failed_is_named_and_the_others_are_shown() -> None:

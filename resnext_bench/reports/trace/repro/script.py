@@ -9,6 +9,7 @@ from typing import Final
 from resnext_bench.reports.issue_scripts import (
     CANNOT_HERE,
     IMPORT,
+    LIMITS,
     TIME,
     TIMER,
     US,
@@ -20,14 +21,6 @@ from resnext_bench.reports.trace.repro.given import Argument, Literal, Tensor, T
 from resnext_bench.reports.trace.repro.resolve import Resolved
 from resnext_bench.reports.trace.repro.sources import sources
 
-_LIMITS: Final = {
-    **dict.fromkeys(("float64", "complex128"), 1e-10),
-    **dict.fromkeys(("float32", "complex64"), 1e-4),
-    **dict.fromkeys(("tf32", "float16", "complex32"), 1e-2),
-    "bfloat16": 6e-2,
-}
-"""How far a right result may be from float64, relative, by the type with the fewest digits: some
-steps of that type, for fp32 more, as algorithms such as Winograd's and long sums need it."""
 _WHOLE: Final = 1e-4
 """Of whole numbers, whose quotients are fp32."""
 _PRODUCT: Final = re.compile(r"conv|mm|matmul|linear|attention")
@@ -141,7 +134,7 @@ def _is_inside(argument: Argument) -> bool:
 
 
 def _is_float_type(value: Literal) -> bool:
-    return value.text.removeprefix("torch.") in _LIMITS and value.text.startswith("torch.")
+    return value.text.removeprefix("torch.") in LIMITS and value.text.startswith("torch.")
 
 
 def _operator(call: Resolved) -> Iterator[str]:
@@ -319,7 +312,7 @@ def _limit(call: Resolved, told: Told) -> tuple[str, float]:
     types |= {_name(one.value) for one in call.arguments if isinstance(one.value, Literal)}
     if told.device and "float32" in types and _PRODUCT.search(call.schema.name):
         types.add("tf32")
-    known = [(_LIMITS[one], one) for one in types if one in _LIMITS]
+    known = [(LIMITS[one], one) for one in types if one in LIMITS]
     limit, name = max(known, default=(_WHOLE, "whole numbers"))
     return ("TF32, which GPUs may take for float32" if name == "tf32" else name), limit
 
