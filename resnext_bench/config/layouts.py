@@ -78,10 +78,11 @@ def unchecked(config: RunConfig) -> tuple[str, ...]:
     """Say that a plan has not looked for the modules that are named, where that is so."""
     if config.other_layout == NONE or foreign(config.model) is None:
         return ()
-    return (
+    told = (
         f"--other-layout {config.other_layout}: whether {config.model} has these modules is seen "
-        "only when a rank builds it",
+        "only when a rank builds it"
     )
+    return (told,)
 
 
 def shortest(chosen: Iterable[str], known: Iterable[str]) -> str:
