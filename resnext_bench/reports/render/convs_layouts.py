@@ -7,7 +7,7 @@ from typing import Final, Literal
 from resnext_bench.reports.figures.convs import compared
 from resnext_bench.reports.render.convs import shape_words
 from resnext_bench.reports.render.convs_timed import wrong_lines
-from resnext_bench.reports.render.convs_words import cut_lines
+from resnext_bench.reports.render.convs_words import cut_lines, status_words
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.schema.convs import UNCAPTURED, Convs
 from resnext_bench.reports.schema.interval import Estimate
@@ -59,7 +59,7 @@ def sections(record: Convs) -> Iterator[Section]:
 
 def doubt(record: Convs) -> str:
     """Say why the exit code is not 0."""
-    return record.why or next((line.text for line in _wrong(record)), "")
+    return status_words(record) or next((line.text for line in _wrong(record)), "")
 
 
 def _wrong(record: Convs) -> Iterator[Line]:

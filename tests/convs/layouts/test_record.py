@@ -78,7 +78,7 @@ def test_ctrl_c_keeps_rows_that_have_all_rounds(
         assert record is None
         return
     assert isinstance(record, Convs)
-    assert (record.status, record.why) == ("interrupted", f"interrupted {where}")
+    assert (record.status, record.why) == ("interrupted", where)
     assert record.layouts
     assert len(record.layouts.rows) == rounds.count(ROUNDS)
     assert drawn(renderer_of(record).sections(record), 80)[0] == f"INTERRUPTED: {where}"
