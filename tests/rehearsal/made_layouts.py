@@ -49,11 +49,31 @@ class Planted:
     """Whether memory runs out."""
     breaks: Callable[[Convolution, Operation], bool] = lambda conv, operation: False
     """Whether the device answers no more."""
+    pressed: int | None = None
+    """After how many items of a process Ctrl-C is pressed."""
+    begins: int | None = None
+    """How many processes can begin; None: all."""
     log: Log = field(default_factory=Log)
     tf32: list[tuple[str, bool]] = field(default_factory=list)
     """Type of each call, and whether convolutions might use TF32 when it ran."""
     clock_s: float = 0.0
     _calls: int = 0
+    _begun: int = 0
+
+    def begin(self) -> None:
+        """Begin a process; raise Ended where it cannot."""
+        self._begun += 1
+        if self.begins is not None and self._begun > self.begins:
+            raise Ended("CUDA error: the device is busy (exit code 1)")
+
+    def heard(self, messages: Iterator[Message | None]) -> Iterator[Message | None]:
+        """Yield messages until Ctrl-C is pressed."""
+        done = 0
+        for message in messages:
+            yield message
+            done += isinstance(message, Done)
+            if done == self.pressed:
+                raise KeyboardInterrupt
 
     def takes(self, us: float) -> None:
         """Let the clock of the device go on."""
@@ -114,6 +134,7 @@ def here(planted: Planted, known: Known) -> Start:
     @contextmanager
     def start(job: DeviceJob) -> Iterator[Iterator[Message | None]]:
         def messages() -> Iterator[Message | None]:
+            planted.begin()
             planted.log.broken, said = False, list[Message]()
             device = MadeDevice(planted.log, cache_bytes=MIB // 8)
             device.clock = lambda: planted.clock_s
@@ -141,6 +162,6 @@ def here(planted: Planted, known: Known) -> Start:
             yield None
             yield from (*said, *done)
 
-        yield messages()
+        yield planted.heard(messages())
 
     return start

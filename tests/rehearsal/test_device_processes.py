@@ -217,7 +217,7 @@ def test_ctrl_c_keeps_the_problems_that_are_done(scripted: pytest.MonkeyPatch) -
         timed_on_device(ordered(), ORDERS, "", made_machine(cores=2), lambda *_: None, start)
     record = end.value.record
     assert isinstance(record, Convs)
-    assert (record.status, record.why) == ("interrupted", "interrupted after 1 of 3 problems")
+    assert (record.status, record.why) == ("interrupted", "after 1 of 3 problems")
     first, *others = record.problems
     assert all(len(plan.samples_us) == ORDERS.rounds for plan in first.plans)
     assert first.choices

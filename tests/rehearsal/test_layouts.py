@@ -240,6 +240,41 @@ def test_what_breaks_the_device_is_given_up_and_the_rest_is_timed(
     assert len(rows) > len(lost)
 
 
+@pytest.mark.parametrize("pressed", [1, 4])
+def test_ctrl_c_keeps_the_problems_that_are_done(
+    say: Say, planted: Planted, played: Played, pressed: int
+) -> None:
+    planted.pressed = pressed
+    said = say(*TINY, "--dtype", "tf32", "--json")
+    assert said.code == 130
+    assert "interrupted; what was measured is in " in said.err
+    rows = said.json["layouts"]["rows"]
+    assert len(rows) == pressed
+    assert all(row["ratio"] for row in rows)
+    assert said.json["status"] == "interrupted"
+    assert said.json["why"].startswith(f"after {pressed} of ")
+
+
+def test_ctrl_c_before_a_problem_is_done_leaves_nothing(
+    say: Say, planted: Planted, played: Played
+) -> None:
+    planted.pressed = 0
+    said = say(*TINY, "--dtype", "tf32")
+    assert (said.code, said.out) == (130, "")
+    assert "nothing was measured yet" in said.err
+
+
+def test_convolutions_stand_if_the_rest_cannot_be_timed(
+    say: Say, planted: Planted, played: Played
+) -> None:
+    planted.begins = 1
+    said = say(*TINY, "--dtype", "tf32")
+    assert said.code == 0, said.err
+    assert "note no choice: --device cuda: the process that times layouts ended: " in words(said)
+    assert "layer4.0.conv2" in words(said)
+    assert played.runs == []
+
+
 @pytest.mark.parametrize("kind", ["out_of_memory", "killed"])
 def test_three_models_without_room_are_a_note(
     say: Say, planted: Planted, played: Played, kind: str

@@ -1,5 +1,6 @@
 """Profiles of two sides that are made up: traces are written, and no process is started."""
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -36,6 +37,8 @@ class Profiles:
         tell: Callable[[str, int, int], None],
     ) -> tuple[SessionResult, ...]:
         self.asked.append((number, steps, together))
+        for run, _ in sides:
+            _make_session(run, number)
         results = tuple(
             self._result(run, layers, steps)
             for (run, _), layers in zip(sides, (self.a, self.b), strict=True)
@@ -51,6 +54,15 @@ class Profiles:
     def _facts(self, run: Setup, rank: int, layers: Sequence[Layer], steps: int) -> RankFacts:
         trace = traced(run.folder, rank, layers, steps)
         return made_facts(rank, profiled=profiled(trace, rank, steps))
+
+
+def _make_session(run: Setup, number: int) -> None:
+    """Make the folder of a session, as its launch does: pipes, a log, results."""
+    folder = run.session_folder(number).path
+    (folder / "results").mkdir(parents=True)
+    for pipe in ("tokens", "answers"):
+        os.mkfifo(folder / pipe)
+    (folder / "rank-0.log").write_text("boom\n")
 
 
 def traced(run: Path, rank: int, layers: Sequence[Layer], steps: int) -> Path:

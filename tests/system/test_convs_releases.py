@@ -159,5 +159,19 @@ def test_ctrl_c_keeps_the_releases_that_were_asked(typed: Typed, uv: Uv, tmp_pat
     assert out.startswith("INTERRUPTED: after 2 of 4 releases\n")
     kept, lists = record(tmp_path)
     assert err.splitlines()[-1].startswith("interrupted; what was listed is in ")
-    assert kept["status"] == "interrupted"
+    assert (kept["status"], kept["why"]) == ("interrupted", "after 2 of 4 releases")
+    assert [one["name"] for one in kept["files"]] == ["plans.json.gz"]
     assert lists["releases"] == ["9.17.1.4", "9.18.0.77"]
+
+
+def test_ctrl_c_before_a_release_gave_a_list_leaves_nothing(
+    typed: Typed, uv: Uv, tmp_path: Path
+) -> None:
+    def listed(*_: Any) -> OfARelease:
+        raise KeyboardInterrupt
+
+    uv.patch.setattr(record_module, "listed", listed)
+    code, out, err = typed(*ONE, *FOUR)
+    assert (code, out) == (130, "")
+    assert err.splitlines()[-1] == "interrupted; nothing was listed yet"
+    assert not list(tmp_path.glob("runs/*"))

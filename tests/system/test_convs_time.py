@@ -128,7 +128,7 @@ def test_interruption_leaves_nothing(tmp_path: Path) -> None:
 @pytest.fixture
 def cut(monkeypatch: pytest.MonkeyPatch, typed: Typed, tmp_path: Path) -> Typed:
     """Ctrl-C after one of three problems."""
-    why = "interrupted after 1 of 3 problems"
+    why = "after 1 of 3 problems"
     record = msgspec.structs.replace(made_timed(), id="", status="interrupted", why=why)
 
     def timed(*_: object) -> None:

@@ -4,27 +4,25 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-import msgspec
-
 from resnext_bench.cli.convs.asking import asked_of, device_of
+from resnext_bench.cli.convs.keeping import kept, kept_and_shown
 from resnext_bench.cli.convs.plan import BATCH
 from resnext_bench.cli.formats import Format
 from resnext_bench.cli.terminal.outcome import Pardon, conclude, say
-from resnext_bench.cli.terminal.show import show_stored
 from resnext_bench.convs.releases.environments import environments
 from resnext_bench.convs.releases.index import OLDEST, Wanted, numbers, require_version
 from resnext_bench.convs.releases.record import LISTS, Order, compressed, over_releases
-from resnext_bench.errors import Interrupted, NotKept, UsageError, is_of_the_environment
+from resnext_bench.errors import UsageError
 from resnext_bench.machine.inventory import inspect
+from resnext_bench.reports.schema.releases import Listed
 from resnext_bench.reports.store import runs
-from resnext_bench.reports.store.files import describe, write_atomically
 
 
 def releases_command(given: Mapping[str, Any]) -> int:
     """Ask all releases, store, show."""
     form: Format = given["form"]
-    folder_of = runs.runs_folder(given["output"])
-    runs.require_usable(folder_of)
+    folder = runs.runs_folder(given["output"])
+    runs.require_usable(folder)
     machine, problems = inspect("cpu"), given["problems"]
     order = Order(
         model=problems["model"] or "",
@@ -38,22 +36,14 @@ def releases_command(given: Mapping[str, Any]) -> int:
         deterministic=given["cudnn_deterministic"],
         command=tuple(sys.argv[1:]),
     )
-    record, lists = over_releases(order, machine, environments(order.wanted.cuda), say)
-    try:
-        name = f"releases_{order.model or 'given'}"
-        folder = runs.create(folder_of, name)
-        write_atomically(folder / LISTS, compressed(lists))
-        files = (describe(folder / LISTS, folder),)
-        record = msgspec.structs.replace(record, id=folder.name, files=files)
-        runs.save(folder, record)
-    except OSError as error:
-        if not is_of_the_environment(error):
-            raise
-        raise NotKept(record, error) from error
-    if record.status == "interrupted":
-        show_stored(record, form)
-        raise Interrupted(f"interrupted; what was listed is in {folder}", record)
-    return conclude(record, form, Pardon())
+    found: Listed = {}
+
+    def beside() -> Mapping[str, bytes]:
+        return {LISTS: compressed(found)}
+
+    with kept_and_shown(folder, form, "listed", beside):
+        record = over_releases(order, machine, environments(order.wanted.cuda), say, found)
+    return conclude(kept(record, folder, beside), form, Pardon())
 
 
 def _wanted(given: Mapping[str, Any]) -> Wanted:

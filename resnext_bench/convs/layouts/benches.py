@@ -7,7 +7,7 @@ from typing import Final, Protocol
 import msgspec
 
 from resnext_bench.convs.layouts.device_jobs import Begun, Group, OfMap, SideFound
-from resnext_bench.convs.layouts.device_times import Start, started, time_on_device
+from resnext_bench.convs.layouts.device_times import Keep, SoFar, Start, started, time_on_device
 from resnext_bench.convs.layouts.jobs import SIDES, MapTask
 from resnext_bench.convs.layouts.times import time_others
 from resnext_bench.convs.plans.record import version_words
@@ -20,6 +20,7 @@ from resnext_bench.reports.render.notes import sentences
 from resnext_bench.reports.schema.config import Request
 from resnext_bench.reports.schema.convs import UNCAPTURED, WRONG, Convs, Timing
 from resnext_bench.reports.schema.layouts import OtherRow
+from resnext_bench.reports.schema.notes import Found
 from resnext_bench.reports.schema.plan_times import DeviceMemory
 from resnext_bench.resnext.traffic import Dtype
 
@@ -103,27 +104,41 @@ class OnGpu:
     """The first GPU, with cuDNN's choice under its benchmark, as `run` has it."""
 
     start: Start = started
-    doubts: list[str] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
     begun: list[Begun] = field(default_factory=list)
     """What the first process that timed says of its device."""
+    seen: dict[str, Found] = field(default_factory=dict)
+    """What the watch says for and against each activity."""
+    lost: list[str] = field(default_factory=list)
+    """What could not be timed, in sentences."""
+
+    @property
+    def doubts(self) -> list[str]:
+        """What makes its times doubtful, in sentences."""
+        return list(
+            dict.fromkeys(text for one in self.seen.values() for text in sentences(one.invalid))
+        )
+
+    @property
+    def notes(self) -> list[str]:
+        """What else is to be told of them."""
+        seen = (text for one in self.seen.values() for text in sentences(one.notes))
+        return list(dict.fromkeys((*seen, *self.lost)))
 
     def convolutions(self, order: TimeOrder, found: list[list[Timed]], tell: Tell) -> None:
-        """Time all convolutions; they are in `found` once all are."""
+        """Time all convolutions; `found` collects their groups as they end."""
         groups = order.groups()
         items = [
             Group(operation=sides[0].operation, sides=tuple(side.convolution for side in sides))
             for sides in groups
         ]
-        begun, timed, whys = self._timed(items, order, TIMING, tell)
-        self.begun.append(begun)
-        found += [
-            [
-                _side(side, one, why)
-                for side, one in zip(sides, its or [SideFound()] * len(sides), strict=True)
+
+        def keep(begun: Begun, so_far: SoFar) -> None:
+            self.begun[:] = self.begun or [begun]
+            found[:] = [
+                _sides(group, *so_far.of(at)) for at, group in enumerate(groups) if so_far.has(at)
             ]
-            for sides, its, why in zip(groups, timed, whys, strict=True)
-        ]
+
+        self._timed(items, order, TIMING, tell, keep)
 
     def record(self, order: TimeOrder, machine: Machine, found: Sequence[list[Timed]]) -> Convs:
         """Return the record of the convolutions that were found."""
@@ -135,12 +150,13 @@ class OnGpu:
         """Time norms, pools and conversions, each once; what could not be timed is a note."""
         once = tuple(dict.fromkeys(tasks))
         items = [OfMap(task=task) for task in once]
-        _, found, whys = self._timed(items, order, OTHERS, tell)
+        found = self._timed(items, order, OTHERS, tell)
         rows = {}
-        for task, sides, why in zip(once, found, whys, strict=True):
+        for at, task in enumerate(once):
+            sides, why = found.of(at)
             if why := why or next((one.why for one in sides if one.why), ""):
                 shape = "x".join(map(str, task.shape))
-                self.notes.append(f"{task.kind} of {shape} in {task.dtype} was not timed: {why}")
+                self.lost.append(f"{task.kind} of {shape} in {task.dtype} was not timed: {why}")
                 continue
             rows[task] = OtherRow(
                 kind=task.kind,
@@ -156,23 +172,36 @@ class OnGpu:
         return {"device": "cuda", "amp_dtype": _amp(dtype), "tf32": dtype == "tf32"}
 
     def _timed(
-        self, items: Sequence[Group | OfMap], order: TimeOrder, activity: str, tell: Tell
-    ) -> tuple[Begun, tuple[tuple[SideFound, ...], ...], tuple[str, ...]]:
-        found = time_on_device(
+        self,
+        items: Sequence[Group | OfMap],
+        order: TimeOrder,
+        activity: str,
+        tell: Tell,
+        keep: Keep = lambda begun, so_far: None,
+    ) -> SoFar:
+        def kept(begun: Begun, so_far: SoFar) -> None:
+            self.seen[activity] = so_far.seen
+            keep(begun, so_far)
+
+        return time_on_device(
             items,
             rounds=order.rounds,
             block_s=order.block_s,
             activity=activity,
             tell=tell,
             start=self.start,
+            keep=kept,
         )
-        for kept, seen in ((self.doubts, found.doubts), (self.notes, found.remarks)):
-            kept.extend(text for text in sentences(seen) if text not in kept)
-        return found.begun, found.sides, found.whys
 
 
 def _amp(dtype: Dtype) -> str:
     return dtype if dtype in ("bf16", "fp16") else "none"
+
+
+def _sides(group: Sequence[TimedSide], found: Sequence[SideFound], why: str) -> list[Timed]:
+    """Return the sides of a group; without results where it was given up."""
+    its = found or [SideFound()] * len(group)
+    return [_side(side, one, why) for side, one in zip(group, its, strict=True)]
 
 
 def _side(side: TimedSide, found: SideFound, why: str) -> Timed:

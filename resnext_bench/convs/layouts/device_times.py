@@ -26,7 +26,7 @@ from resnext_bench.convs.times.device_timing import MOST_PROCESSES, Tell
 from resnext_bench.errors import CannotHere
 from resnext_bench.machine.gpu.watch import GpuWatch
 from resnext_bench.reports.figures.validity import judge_gpus
-from resnext_bench.reports.schema.notes import Note
+from resnext_bench.reports.schema.notes import Found
 from resnext_bench.reports.schema.record import Thresholds
 from resnext_bench.session.watching import watching
 
@@ -39,19 +39,30 @@ def started(job: DeviceJob) -> AbstractContextManager[Iterable[Message | None]]:
     return heard(job, CHILD, read)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Timed:
-    """What was found of all items."""
+@dataclass(kw_only=True, slots=True)
+class SoFar:
+    """What is known by now."""
 
-    begun: Begun
-    sides: tuple[tuple[SideFound, ...], ...]
-    """Sides of each item, in the order given; none where it was given up."""
-    whys: tuple[str, ...]
-    """Why an item was given up; empty where it was timed."""
-    doubts: tuple[Note, ...]
-    """What the watch says against it."""
-    remarks: tuple[Note, ...]
-    """What else was seen of the GPU meanwhile."""
+    begun: Begun | None = None
+    """What the device says of itself; None before it has answered."""
+    found: dict[int, tuple[SideFound, ...]] = field(default_factory=dict)
+    """Sides of the items that were timed, by their places."""
+    whys: dict[int, str] = field(default_factory=dict)
+    """Why items were given up, by their places."""
+    seen: Found = field(default_factory=Found)
+    """What the watch says for and against it."""
+
+    def has(self, at: int) -> bool:
+        """Return whether an item has ended: timed, or given up."""
+        return at in self.found or at in self.whys
+
+    def of(self, at: int) -> tuple[tuple[SideFound, ...], str]:
+        """Return the sides of an item that has ended; none, and why, where it was given up."""
+        return self.found.get(at, ()), self.whys.get(at, "")
+
+
+Keep = Callable[[Begun, SoFar], None]
+"""Called each time an item has ended, with the device and all that is known by then."""
 
 
 def time_on_device(
@@ -62,13 +73,15 @@ def time_on_device(
     activity: str,
     tell: Tell,
     start: Start = started,
-) -> Timed:
-    """Return what was found of each item; raise CannotHere where nothing can be timed.
+    keep: Keep = lambda begun, so_far: None,
+) -> SoFar:
+    """Return what was found of all items; raise CannotHere where nothing can be timed.
 
-    `activity` is what progress is told of.
+    `activity` is what progress is told of. `keep` is for callers that need what there is if
+    something interrupts it.
     """
     job = partial(DeviceJob, rounds=rounds, block_s=block_s)
-    visit = _Visit(items=items, job=job, tell=partial(tell, activity))
+    visit = _Visit(items=items, job=job, tell=partial(tell, activity), keep=keep)
     with watching([0]) as watch:
         for _ in range(MOST_PROCESSES):
             visit.tell_progress()
@@ -79,18 +92,13 @@ def time_on_device(
                     visit.hear(messages, watch)
             except Ended as ended:
                 visit.blame(str(ended))
-        seen = judge_gpus(watch.report(), Thresholds())
-    if visit.begun is None:
+        visit.so_far.seen = judge_gpus(watch.report(), Thresholds())
+    if visit.so_far.begun is None:
         raise CannotHere(f"--device cuda: no layout can be timed here: {visit.last}")
     lost = f"given up, as {MOST_PROCESSES} processes ended: {visit.last}"
-    every = range(len(items))
-    return Timed(
-        begun=visit.begun,
-        sides=tuple(visit.found.get(at, ()) for at in every),
-        whys=tuple("" if at in visit.found else visit.whys.get(at, lost) for at in every),
-        doubts=seen.invalid,
-        remarks=seen.notes,
-    )
+    visit.so_far.whys.update(dict.fromkeys(visit.left, lost))
+    keep(visit.so_far.begun, visit.so_far)
+    return visit.so_far
 
 
 @dataclass(kw_only=True)
@@ -100,9 +108,8 @@ class _Visit:
     items: Sequence[Item]
     job: Callable[..., DeviceJob]
     tell: Callable[[int, int], None]
-    begun: Begun | None = None
-    found: dict[int, tuple[SideFound, ...]] = field(default_factory=dict)
-    whys: dict[int, str] = field(default_factory=dict)
+    keep: Keep
+    so_far: SoFar = field(default_factory=SoFar)
     at_work: int | None = None
     last: str = ""
     """How the last process ended that did not do its job."""
@@ -110,7 +117,7 @@ class _Visit:
     @property
     def left(self) -> list[int]:
         """The items that are still to be timed, by their places."""
-        return [at for at in range(len(self.items)) if at not in self.found | self.whys]
+        return [at for at in range(len(self.items)) if not self.so_far.has(at)]
 
     def ask(self) -> DeviceJob:
         """Return what is left as a job."""
@@ -123,14 +130,16 @@ class _Visit:
             watch.sample()
             match message:
                 case Begun():
-                    if self.begun is None:
+                    if self.so_far.begun is None:
                         watch.start()
-                    self.begun = message
+                    self.so_far.begun = message
                 case Working():
                     self.at_work = message.at
                 case Done():
-                    self.found[message.at] = message.sides
+                    self.so_far.found[message.at] = message.sides
+                    self.so_far.seen = judge_gpus(watch.report(), Thresholds())
                     self.at_work = None
+                    self.ended()
                 case Unable():
                     raise CannotHere(
                         f"--device cuda: {message.why}; --device cpu times what this machine has"
@@ -140,11 +149,17 @@ class _Visit:
     def blame(self, why: str) -> None:
         """Give up the item in which a process ended."""
         self.last = why
-        if self.begun is None:
+        if self.so_far.begun is None:
             raise CannotHere(f"--device cuda: the process that times layouts ended: {why}")
         if self.left:
-            self.whys[self.left[0] if self.at_work is None else self.at_work] = why
+            self.so_far.whys[self.left[0] if self.at_work is None else self.at_work] = why
+            self.ended()
+
+    def ended(self) -> None:
+        """Give away what is known, as an item has ended."""
+        if self.so_far.begun is not None:
+            self.keep(self.so_far.begun, self.so_far)
 
     def tell_progress(self) -> None:
         """Tell how many items are done."""
-        self.tell(len(self.found), len(self.items))
+        self.tell(len(self.so_far.found), len(self.items))

@@ -131,6 +131,7 @@ class _Task:
         Fewer rounds of a problem than of others would be other comparisons.
         """
         self.found[:] = whole_groups(self.found, self.order) if self.found else []
+        self.notes.extend(self.bench.doubts)  # its status says that it was interrupted
         return cut(self.record(), self._where()) if self.found else None
 
     def _where(self) -> str:
@@ -152,9 +153,12 @@ def _choose(task: _Task) -> None:
     regions: dict[Dtype, Regions] = {
         one: regions_of(layers, task.batch, one) for one in order.dtypes
     }
-    others = task.bench.others(
-        (one for its in regions.values() for one in tasks_of(its)), order, task.tell
-    )
+    asked = (one for its in regions.values() for one in tasks_of(its))
+    try:
+        others = task.bench.others(asked, order, task.tell)
+    except (CannotHere, RunFailed) as error:  # the convolutions stand without them
+        task.notes.append(f"no choice: {error}")
+        return
     task.others.extend(others.values())
     for dtype, its in regions.items():
         own = [pair for pair in pairs if pair.dtype == dtype]

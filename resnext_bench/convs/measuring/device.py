@@ -81,10 +81,11 @@ class Cuda:
         return torch.cuda.Stream(self.torch)
 
     def captured(self, run: Run) -> Run:
-        """Return what replays the calls of `run`, which must allocate nothing.
+        """Return what replays the calls of `run`; what they allocate is the graph's own memory.
 
-        They run once before, on the same stream: modules that are loaded on first use, and settings
-        of the stream, must not fall into the capture.
+        It stays where it is as long as the graph is there. The calls run once before, on the same
+        stream: modules that are loaded on first use, and settings of the stream, must not fall into
+        the capture.
         """
         graph = torch.cuda.CUDAGraph()
         self._side.wait_stream(torch.cuda.current_stream(self.torch))

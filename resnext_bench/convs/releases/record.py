@@ -10,21 +10,20 @@ from typing import Final
 import msgspec
 
 from resnext_bench.convs.plans.devices import capability_of
-from resnext_bench.convs.plans.errata import errata
+from resnext_bench.convs.plans.errata import Errata, errata
 from resnext_bench.convs.problems import Asked
 from resnext_bench.convs.releases.environments import FRONTEND, Environments
 from resnext_bench.convs.releases.index import Wanted, numbers, releases
 from resnext_bench.convs.releases.listing import Target, listed
 from resnext_bench.convs.releases.shipped import torch_with
-from resnext_bench.errors import CannotHere, Interrupted, UsageError
+from resnext_bench.convs.times.cut import after, cut, kept_when_cut
+from resnext_bench.errors import CannotHere, UsageError
 from resnext_bench.machine.fingerprint import fingerprint
 from resnext_bench.machine.inventory import Machine
 from resnext_bench.reports.schema.convs import PlannedDevice, TorchSettings
-from resnext_bench.reports.schema.record import Status
 from resnext_bench.reports.schema.releases import Listed, Release, ReleaseLists, Releases
 from resnext_bench.reports.store.release_lists import histories, packed
 from resnext_bench.version import own_version
-from resnext_bench.wording import count_of
 
 LISTS: Final = "plans.json.gz"
 """The file with all lists."""
@@ -50,19 +49,26 @@ class Order:
 
 
 def over_releases(
-    order: Order, machine: Machine, environments: Environments, tell: Tell
-) -> tuple[Releases, ReleaseLists]:
-    """Ask each release in turn; one that fails is told, and the others go on."""
+    order: Order, machine: Machine, environments: Environments, tell: Tell, found: Listed
+) -> Releases:
+    """Ask each release in turn; one that fails is told, and the others go on.
+
+    `found` collects their lists. Raises Interrupted with the record of the releases that were
+    asked, where one of them gave a list.
+    """
     versions, missing = releases(order.wanted)
     if not versions:  # of those that were named there is none: nothing to ask, or to keep
         raise UsageError(_none_of(order.wanted))
     environments.require_room(versions, removed=order.removes)
-    found: Listed = {}
     asked = [Release(version=one, why=why) for one, why in missing]
     blocked = errata(capability_of(order.device))
     target = Target(fields=order.device.fields, blocked=blocked, deterministic=order.deterministic)
-    is_cut = False
-    try:
+
+    def so_far() -> Releases | None:
+        record = _record(order, machine, blocked, asked, found)
+        return cut(record, after(len(found), len(versions), "release")) if found else None
+
+    with kept_when_cut(so_far):
         for version in one_by_one(versions, environments, tell, removes=order.removes):
             torch = torch_with(version, order.wanted.cuda)
             try:
@@ -71,17 +77,19 @@ def over_releases(
                 asked.append(Release(version=version, why=str(error), torch=torch))
                 tell(f"cuDNN {version}: {error}")
                 continue
-            found[version] = answer.problems[0]
             asked.append(Release(version=version, seconds=answer.seconds, torch=torch))
-    except (KeyboardInterrupt, Interrupted):
-        if not found:
-            raise
-        is_cut = True
+            found[version] = answer.problems[0]
+    return _record(order, machine, blocked, asked, found)
+
+
+def _record(
+    order: Order, machine: Machine, blocked: Errata, asked: Sequence[Release], found: Listed
+) -> Releases:
     rules = {rule for one in found for rule in blocked.holding(_number(one))}
-    record = Releases(
+    return Releases(
         id="",
-        status=_status(found, is_cut=is_cut),
-        why=_why(found, asked, len(versions), is_cut=is_cut),
+        status="ok" if found else "failed",
+        why="" if found else f"no release of cuDNN gave a list: {_last(asked)}",
         tool_version=own_version(),
         created=order.created.isoformat(timespec="seconds"),
         duration_s=round(time.monotonic() - order.started, 2),
@@ -102,7 +110,6 @@ def over_releases(
         histories=histories(found, order.benchmark_limit),
         environment=fingerprint(machine, {}),
     )
-    return record, packed(found)
 
 
 def _none_of(wanted: Wanted) -> str:
@@ -133,26 +140,14 @@ def one_by_one(
             environments.remove_shared()
 
 
-def compressed(lists: ReleaseLists) -> bytes:
+def compressed(found: Listed) -> bytes:
     """Return the content of the file beside the record, the same for the same lists."""
-    return gzip.compress(msgspec.json.encode(lists), mtime=0)
+    return gzip.compress(msgspec.json.encode(packed(found)), mtime=0)
 
 
 def decompressed(data: bytes) -> ReleaseLists:
     """Return the lists from the content of that file."""
     return msgspec.json.decode(gzip.decompress(data), type=ReleaseLists)
-
-
-def _status(found: Listed, *, is_cut: bool) -> Status:
-    if is_cut:
-        return "interrupted"
-    return "ok" if found else "failed"
-
-
-def _why(found: Listed, asked: Sequence[Release], wanted: int, *, is_cut: bool) -> str:
-    if is_cut:
-        return f"interrupted after {len(found)} of {count_of(wanted, 'release')}"
-    return "" if found else f"no release of cuDNN gave a list: {_last(asked)}"
 
 
 def _last(asked: Sequence[Release]) -> str:

@@ -2,17 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import msgspec
 
 from resnext_bench.errors import Interrupted
 from resnext_bench.machine.host.process import undisturbed
 from resnext_bench.reports.schema.convs import Convs
+from resnext_bench.reports.schema.kinds import Stored
+from resnext_bench.reports.schema.releases import Releases
 from resnext_bench.wording import count_of
+
+T = TypeVar("T", Convs, Releases)
 
 
 @contextmanager
-def kept_when_cut(so_far: Callable[[], Convs | None]) -> Iterator[None]:
+def kept_when_cut(so_far: Callable[[], Stored | None]) -> Iterator[None]:
     """Raise Interrupted with the record of what there is so far if the body is interrupted.
 
     `so_far` returns None where nothing was measured by then.
@@ -25,11 +30,11 @@ def kept_when_cut(so_far: Callable[[], Convs | None]) -> Iterator[None]:
         raise Interrupted("interrupted", record) from None
 
 
-def cut(record: Convs, why: str) -> Convs:
-    """Return a record as that of an interrupted measurement; `why` says where it stood."""
-    return msgspec.structs.replace(record, status="interrupted", why=f"interrupted {why}")
+def cut(record: T, where: str) -> T:
+    """Return a record as that of an interrupted measurement, with where it stood."""
+    return msgspec.structs.replace(record, status="interrupted", why=where)
 
 
-def after(done: int, asked: int) -> str:
-    """Say after how many problems it was interrupted."""
-    return f"after {done} of {count_of(asked, 'problem')}"
+def after(done: int, asked: int, what: str = "problem") -> str:
+    """Say after how many problems, or what else was asked for, it was interrupted."""
+    return f"after {done} of {count_of(asked, what)}"

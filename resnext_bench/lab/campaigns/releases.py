@@ -34,7 +34,7 @@ from resnext_bench.lab.kept import (
 from resnext_bench.reports.schema.convs import Convolution, Problem
 from resnext_bench.reports.schema.releases import Listed
 from resnext_bench.reports.store.files import write_atomically
-from resnext_bench.reports.store.release_lists import packed, unpacked
+from resnext_bench.reports.store.release_lists import unpacked
 from resnext_bench.resnext.draw import draw
 from resnext_bench.resnext.names import parse
 
@@ -64,7 +64,7 @@ def main() -> None:
         lists = _with(lists, version, _asked(kept, version, asked, places))
         kept["n"] = len(lists)
         if options.json:
-            write_atomically(_beside(options.json), compressed(packed(lists)))
+            write_atomically(_beside(options.json), compressed(lists))
         store(options.json, kept)
         print(version, kept["releases"][version], flush=True)
 

@@ -11,7 +11,7 @@ from resnext_bench.reports.render.bounds import span
 from resnext_bench.reports.render.convs import shape_words
 from resnext_bench.reports.render.convs_conspicuous import about_load
 from resnext_bench.reports.render.convs_timed import wrong_lines
-from resnext_bench.reports.render.convs_words import cut_lines, milliseconds
+from resnext_bench.reports.render.convs_words import cut_lines, milliseconds, status_words
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.schema.convs import UNCAPTURED, Convs
 from resnext_bench.reports.schema.interval import Estimate
@@ -63,7 +63,7 @@ def sections(record: Convs) -> Iterator[Section]:
 
 def doubt(record: Convs) -> str:
     """Say why the exit code is not 0."""
-    return record.why or next((line.text for line in _wrong(record)), "")
+    return status_words(record) or next((line.text for line in _wrong(record)), "")
 
 
 def _wrong(record: Convs) -> Iterator[Line]:

@@ -8,7 +8,7 @@ from typing import Final
 from resnext_bench.reports.figures.plan_gaps import Gap, StepGap, step_gap, untimed
 from resnext_bench.reports.figures.step_shares import StepShare, step_share
 from resnext_bench.reports.render.convs import layer_words
-from resnext_bench.reports.render.convs_words import error_words
+from resnext_bench.reports.render.convs_words import error_words, status_words
 from resnext_bench.reports.render.model import Line
 from resnext_bench.reports.schema.convs import WRONG, Convs, Problem
 from resnext_bench.reports.schema.plan_times import FALSE, FaultKind, Mode
@@ -58,7 +58,7 @@ def wrong_choices(record: Convs) -> Iterator[Line]:
 def doubt(record: Convs) -> str:
     """Return why its exit code is not 0, in one line; empty where it is 0."""
     if record.status in ("failed", "interrupted"):
-        return record.why
+        return status_words(record)
     if line := next(wrong_choices(record), None):
         return f"{line.text}; do not train with it"
     wrong = [(one, plan) for one in record.problems for plan in one.plans if WRONG in plan.notes]

@@ -25,6 +25,7 @@ from resnext_bench.reports.render.convs_words import (
     milliseconds,
     ratio_words,
     side_words,
+    status_words,
     times,
 )
 from resnext_bench.reports.render.model import Column, Line, Section, Table
@@ -67,7 +68,7 @@ def sections(record: Convs) -> Iterator[Section]:
 
 def doubt(record: Convs) -> str:
     """Say why the exit code is not 0."""
-    return record.why or next((line.text for line in wrong_lines(compared(record))), "")
+    return status_words(record) or next((line.text for line in wrong_lines(compared(record))), "")
 
 
 def _headline(record: Convs, sides: Sequence[Side]) -> Line:

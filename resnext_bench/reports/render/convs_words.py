@@ -18,8 +18,12 @@ def side_words(side: Side) -> str:
 def cut_lines(record: Convs | Releases) -> Iterator[Line]:
     """Yield where the measurement was interrupted; nothing where it was not."""
     if record.status == "interrupted":
-        where = record.why.removeprefix("interrupted ")
-        yield Line(text=f"INTERRUPTED: {where}", tone="warning", is_headline=True)
+        yield Line(text=f"INTERRUPTED: {record.why}", tone="warning", is_headline=True)
+
+
+def status_words(record: Convs | Releases) -> str:
+    """Say why a record is not sound, in one line; empty where it is."""
+    return f"interrupted {record.why}" if record.status == "interrupted" else record.why
 
 
 def error_words(error: float) -> str:

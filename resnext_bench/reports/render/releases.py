@@ -6,7 +6,7 @@ from itertools import zip_longest
 from typing import Final
 
 from resnext_bench.reports.render.convs import device_words
-from resnext_bench.reports.render.convs_words import cut_lines
+from resnext_bench.reports.render.convs_words import cut_lines, status_words
 from resnext_bench.reports.render.kinds import Renderer
 from resnext_bench.reports.render.model import Column, Line, Section, Table
 from resnext_bench.reports.schema.convs import OPERATIONS, Convolution
@@ -243,7 +243,7 @@ def _remarks(record: Releases) -> Iterator[Line]:
 
 
 def _doubt(record: Releases) -> str:
-    return record.why
+    return status_words(record)
 
 
 RENDERER: Final = Renderer(sections=sections, doubt=_doubt)

@@ -226,7 +226,7 @@ class Convs(msgspec.Struct, frozen=True, kw_only=True):
     kind: Literal["convs"] = "convs"
     status: Status
     why: str = ""
-    """Reason for the status, in one sentence; empty when ok."""
+    """Reason for the status, in one sentence; where it stood when interrupted; empty when ok."""
     tool_version: str
     created: str
     """Moment of the start: UTC, ISO 8601."""

@@ -57,7 +57,7 @@ def with_profile(record: Comparison, source: Configured, folder: Path, tell: Tel
         return _kept(folder, record, found, whole)
     except (KeyboardInterrupt, Interrupted):
         with undisturbed():
-            _remove_traces(source)
+            _remove_pass(source)
             kept = _kept(folder, record, _nothing(steps, note("profile_interrupted")))
         raise Interrupted(
             f"interrupted while profiling; the verdict stands, and is in {folder}", kept
@@ -74,7 +74,7 @@ def _taken(
     record: Comparison, source: Configured, folder: Path, steps: int, tell: Tell
 ) -> tuple[ComparedProfile, TraceDiff | None]:
     sides = source.a, source.b
-    number = len(source.a.sessions) + 1
+    number, log = _number(source), ""
     try:
         results = play_profiles(
             [(run.setup, module) for run, module in zip(sides, source.modules, strict=True)],
@@ -85,7 +85,7 @@ def _taken(
         )
         for run, result in zip(sides, results, strict=True):
             _list_traces(run, result)
-            shutil.rmtree(run.session_folder(number).path, ignore_errors=True)
+            _remove_session(run, number)
     except SessionFailed as failed:
         log = failed.failure.log
         which = next((one for one, run in zip(SIDES, sides, strict=True) if _is_of(log, run)), "")
@@ -98,7 +98,7 @@ def _taken(
         if lost := _unwritten(results):
             return _nothing(steps, lost), None
         return _differing(record, *(folder / run.id for run in sides), steps=steps)
-    _remove_traces(source)
+    _remove_pass(source, log)
     return _nothing(steps, fact), None
 
 
@@ -169,10 +169,32 @@ def _kept(
         )
 
 
-def _remove_traces(source: Configured) -> None:
-    """Remove what a pass that did not end has left: no record lists it."""
+def _number(source: Configured) -> int:
+    """Return the number of the session that the pass is: it follows those that were measured."""
+    return len(source.a.sessions) + 1
+
+
+def _remove_pass(source: Configured, log: str = "") -> None:
+    """Remove what a pass that did not end has left: no record lists it. A log that is named stays.
+
+    That are the traces, and the session with its pipes and logs.
+    """
     for run in (source.a, source.b):
+        _remove_session(run, _number(source), log)
         with suppress(StoreError):
             if runs.load_run(run.setup.folder).profiled:
                 continue
         shutil.rmtree(run.setup.folder / TRACES, ignore_errors=True)
+
+
+def _remove_session(run: Recording, number: int, log: str = "") -> None:
+    """Remove a session of a side; of one with the log that is named, all else."""
+    folder = run.session_folder(number).path
+    if not log or not Path(log).is_relative_to(folder.absolute()):
+        shutil.rmtree(folder, ignore_errors=True)
+        return
+    for path in folder.absolute().iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        elif path != Path(log):
+            path.unlink(missing_ok=True)

@@ -85,21 +85,14 @@ def play_rounds(
             if not done:
                 first(stage.sides[0].processes.pids)
         begin()
-        turns = [
-            Turn(side=place, steps=block_steps or block_length(warm_ns, may_be_short=False))
-            for place, warm_ns in enumerate(stage.warm_ns)
-        ]
-        turns += [replace(turns[place], flags=flags) for place, flags in also]
+        turns = _turns(stage.warm_ns, block_steps, also)
         total = len(turns) * (1 + rounds)
         stage.watch, stage.tell = watch, lambda blocks: tell("blocks in turn", blocks, total)
         lengths = stage.take_turns(turns, 1 + rounds, flags=_fullness(full, turns))
         tell("blocks in turn", total, total)
         results = tuple(side.finish() for side in stage.sides)
     return Rounds(
-        step_ms=tuple(
-            tuple(1e3 * took / turn.steps for took, turn in zip(row, turns, strict=True))
-            for row in lengths[1:]
-        ),
+        step_ms=tuple(_step_ms(row, turns) for row in lengths[1:]),
         block_steps=tuple(turn.steps for turn in turns[: len(runs)]),
         results=results,
         quiet_percent=stage.quiet_percent,
@@ -107,11 +100,24 @@ def play_rounds(
     )
 
 
+def _turns(warm_ns: Sequence[int], block_steps: int, also: Sequence[tuple[int, int]]) -> list[Turn]:
+    """Return a turn of each side, of about a second where no length is given, and the others."""
+    turns = [
+        Turn(side=place, steps=block_steps or block_length(one_ns, may_be_short=False))
+        for place, one_ns in enumerate(warm_ns)
+    ]
+    return turns + [replace(turns[place], flags=flags) for place, flags in also]
+
+
+def _step_ms(block_s: Sequence[float], turns: Sequence[Turn]) -> tuple[float, ...]:
+    """Return the mean step of each turn's block."""
+    return tuple(1e3 * took / turn.steps for took, turn in zip(block_s, turns, strict=True))
+
+
 def _fullness(full: Full, turns: Sequence[Turn]) -> Callable[[int, Sequence[float]], int]:
     """Return the flag of turns that begin with a full queue."""
 
     def flags(place: int, last_s: Sequence[float]) -> int:
-        last_ms = [1e3 * took / turn.steps for took, turn in zip(last_s, turns, strict=True)]
-        return tokens.FULL if place in full(last_ms) else 0
+        return tokens.FULL if place in full(_step_ms(last_s, turns)) else 0
 
     return flags

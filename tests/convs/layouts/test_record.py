@@ -13,7 +13,7 @@ from resnext_bench.convs.problems import of_network
 from resnext_bench.convs.times.record import TimeOrder
 from resnext_bench.convs.times.sides import Facts, Setting, Timed
 from resnext_bench.convs.times.timing import Tell
-from resnext_bench.errors import Interrupted
+from resnext_bench.errors import Interrupted, RunFailed
 from resnext_bench.reports.render.kinds import renderer_of
 from resnext_bench.reports.schema.convs import Convs
 from resnext_bench.resnext.draw import draw
@@ -78,7 +78,34 @@ def test_ctrl_c_keeps_rows_that_have_all_rounds(
         assert record is None
         return
     assert isinstance(record, Convs)
-    assert (record.status, record.why) == ("interrupted", f"interrupted {where}")
+    assert (record.status, record.why) == ("interrupted", where)
     assert record.layouts
     assert len(record.layouts.rows) == rounds.count(ROUNDS)
     assert drawn(renderer_of(record).sections(record), 80)[0] == f"INTERRUPTED: {where}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failing(Pressed):
+    """A bench on which norms, pools and conversions cannot be timed."""
+
+    def others(self, *_: object) -> Any:
+        raise RunFailed("a process that times ended early: killed")
+
+
+def test_convolutions_stand_if_the_rest_cannot_be_timed(tmp_path: Path) -> None:
+    wanted = Wanted(whole=True, everything=True, steps=True)
+    bench = Failing(rounds=[ROUNDS] * PROBLEMS)
+    record = compared(ORDER, wanted, laptop(), tmp_path, lambda *_: None, bench)
+    assert record.status == "ok"
+    assert record.notes == ("no choice: a process that times ended early: killed",)
+    assert record.layouts
+    assert (len(record.layouts.rows), record.layouts.mixes) == (PROBLEMS, ())
+
+
+def test_what_makes_times_doubtful_is_told_of_what_ctrl_c_left(tmp_path: Path) -> None:
+    wanted = Wanted(whole=True, everything=True, steps=True)
+    bench = Pressed(rounds=[ROUNDS], doubts=["the clock was held down"])
+    with pytest.raises(Interrupted) as end:
+        compared(ORDER, wanted, laptop(), tmp_path, lambda *_: None, bench)
+    assert isinstance(end.value.record, Convs)
+    assert end.value.record.notes == ("the clock was held down",)

@@ -49,9 +49,9 @@ def cut(monkeypatch: pytest.MonkeyPatch, rounds: Sequence[int], order: TimeOrder
 @pytest.mark.parametrize(
     ("rounds", "where"),
     [
-        ((4, 4), "interrupted after 2 of 3 problems"),
-        ((4, 2), "interrupted after 1 of 3 problems, and 2 of 4 rounds of the next"),
-        ((0,), "interrupted after 1 of 3 problems"),
+        ((4, 4), "after 2 of 3 problems"),
+        ((4, 2), "after 1 of 3 problems, and 2 of 4 rounds of the next"),
+        ((0,), "after 1 of 3 problems"),
     ],
 )
 def test_it_says_where_it_was_cut(
@@ -63,7 +63,7 @@ def test_it_says_where_it_was_cut(
         count for count in rounds if count for _ in ("fp32", "bf16")
     ]
     out = drawn(renderer_of(found).sections(found), 80)
-    assert out[0] == where.replace("interrupted", "INTERRUPTED:")
+    assert out[0] == f"INTERRUPTED: {where}"
     assert "one convolution on Example CPU: 2 sides of each problem" in " ".join(out)
     assert f"intervals over {max(rounds)} rounds in turn" in " ".join(out)
 

@@ -150,9 +150,9 @@ def test_a_share_of_a_step_is_by_calculation() -> None:
 
 def test_what_was_interrupted_is_told_first() -> None:
     never = made_problem(1, plans=(), choices=(), why="interrupted before it was timed")
-    why = "interrupted after 3 of 4 problems"
+    why = "after 3 of 4 problems"
     record = made_plan_times([*[made_problem()] * 3, never], status="interrupted", why=why)
     out = told(record)
     assert out.startswith("INTERRUPTED: after 3 of 4 problems")
     assert "lost (in 3 of 4 problems: 1 was not timed)" in out
-    assert renderer_of(record).doubt(record) == why
+    assert renderer_of(record).doubt(record) == f"interrupted {why}"

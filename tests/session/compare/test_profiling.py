@@ -121,6 +121,7 @@ def test_ctrl_c_while_profiling(tmp_path: Path, profiles: Profiles) -> None:
     assert [one.kind for one in record.profile.facts] == ["profile_interrupted"]
     assert runs.load(tmp_path / record.id) == record
     assert not list(tmp_path.rglob("*.pt.trace.json")), "no record lists what is half of a pass"
+    assert not list(tmp_path.rglob("session-5"))
 
 
 FAILURES = [
@@ -152,6 +153,7 @@ def test_a_pass_that_fails_costs_the_profile_alone(
     assert fact.kind == kind
     assert words in note
     assert runs.load(tmp_path / record.id) == record
+    assert not list(tmp_path.rglob("session-5"))
 
 
 def test_the_side_that_failed_is_named(tmp_path: Path, profiles: Profiles) -> None:
@@ -165,6 +167,9 @@ def test_the_side_that_failed_is_named(tmp_path: Path, profiles: Profiles) -> No
     record = compared(tmp_path)
     assert record.profile
     assert record.profile.notes[0].startswith("b: no profile: boom")
+    (left,) = tmp_path.rglob("session-5")
+    assert left.parent.name == record.children[1]
+    assert [one.name for one in left.iterdir()] == ["rank-0.log"], "the log that is named"
 
 
 def test_a_trace_that_was_not_written(

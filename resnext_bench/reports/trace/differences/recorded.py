@@ -1,7 +1,6 @@
 """The difference of two recordings: all ranks of both are read, and one rank of each compared."""
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from resnext_bench.reports.trace.analysis import analyse
 from resnext_bench.reports.trace.differences.differences import difference
 from resnext_bench.reports.trace.differences.ranks import in_common, longest, rank_deltas
 from resnext_bench.reports.trace.differences.sides import Side, side
-from resnext_bench.reports.trace.reading.source import Progress, no_progress
+from resnext_bench.reports.trace.reading.source import no_progress
 from resnext_bench.reports.trace.recordings import (
     Recording,
     last_cycles,
@@ -27,8 +26,6 @@ from resnext_bench.reports.trace.recordings import (
     together,
 )
 
-Watched = Callable[[Path, int, int], AbstractContextManager[Progress]]
-"""Shows how far a file is read: its path, its number, and of how many."""
 Told = Callable[[TraceError], str]
 """Puts into words what is wrong with a file."""
 Choice = Callable[[Mapping[int, tuple[Side, Side]]], tuple[Side, Side] | None]
@@ -47,12 +44,7 @@ class Recorded:
     """Whether there are files that cannot be read."""
 
 
-def unwatched(path: Path, number: int, of: int) -> AbstractContextManager[Progress]:
-    """Show nothing."""
-    return nullcontext(no_progress)
-
-
-def read(traces: FoundTraces, folder: Path, told: Told, watched: Watched = unwatched) -> Recorded:
+def read(traces: FoundTraces, folder: Path, told: Told) -> Recorded:
     """Analyse all traces of one recording; one that cannot be read is told if another can.
 
     Raises TraceError where none can. Files are told as they are called in `folder`.
@@ -60,13 +52,12 @@ def read(traces: FoundTraces, folder: Path, told: Told, watched: Watched = unwat
     files, left = last_cycles(traces.files)
     parts: list[tuple[Side, Recording]] = []
     broken: list[str] = []
-    for number, file in enumerate(files, 1):
-        with watched(file.path, number, len(files)) as progress:
-            try:
-                analysis = analyse(file.path, progress, file.rank)
-            except TraceError as error:
-                broken.append(told(error))
-                continue
+    for file in files:
+        try:
+            analysis = analyse(file.path, no_progress, file.rank)
+        except TraceError as error:
+            broken.append(told(error))
+            continue
         parts.append((side(analysis), recording(analysis, file)))
     if not parts:
         raise TraceError("; ".join(broken))
