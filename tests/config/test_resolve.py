@@ -158,7 +158,15 @@ GIVEN = {
     "steps": st.integers(2, 1000),
     "sessions": st.integers(1, 9),
 }
-REQUESTS = st.fixed_dictionaries({}, optional=GIVEN)
+
+
+def taken(request: Request) -> Request:
+    """What is not refused: AdamW has no momentum."""
+    left_out = {"momentum"} if request.get("optimizer") == "adamw" else set()
+    return {name: value for name, value in request.items() if name not in left_out}
+
+
+REQUESTS = st.fixed_dictionaries({}, optional=GIVEN).map(taken)
 
 
 def facts(request: Request) -> DataFacts | None:
@@ -245,6 +253,10 @@ def test_what_this_machine_cannot_do(
             "--decode mixed: with --pipeline torchvision on cpu give cpu",
         ),
         ({"model": "resnext50_32x4"}, "did you mean resnext50_32x4d?"),
+        (
+            {"optimizer": "adamw", "momentum": 0.5},
+            "--momentum 0.5: --optimizer adamw has no momentum to set; leave it out, or choose",
+        ),
     ],
 )
 def test_options_that_contradict_each_other_are_named(request_: dict[str, Any], words: str) -> None:
