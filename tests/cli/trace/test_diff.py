@@ -64,7 +64,7 @@ def test_as_json(typed: Typed, pair: tuple[Path, Path]) -> None:
 def test_as_markdown(typed: Typed, pair: tuple[Path, Path]) -> None:
     code, out, _ = typed(*pair, "--markdown")
     assert code == 1
-    assert "| b - a | a | b | b is |" in out
+    assert "| b - a | a | b | outcome |" in out
 
 
 def ranked(folder: Path, us: dict[int, float], world: int = 2) -> Path:
