@@ -134,7 +134,7 @@ def _require_all_kinds(found: Results) -> None:
     assert kinds["device"] == {"facts", "copy", "products", "load"}
     assert kinds["training"] == {"types", "fp32", "models", "peers", "compilers", "autotune"}
     assert kinds["kernels"] == {"resnext14_4x4d", "resnext14_1x64d"}
-    assert kinds["convs"] == {"bf16", "fp16", "tf32", "fp32"}
+    assert kinds["convs"] == {"bf16", "fp16", "tf32", "fp32", "layouts"}
     assert {"fidelity", "monitor", "nodes", "duet"} <= kinds["trust"]
     tasks = [task for part in found.parts.values() for task in part.tasks.values()]
     assert not [task.why for task in tasks if task.state == "failed"]
